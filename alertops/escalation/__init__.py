@@ -1,0 +1,14 @@
+"""The pure core: what an escalation does, as functions of what is known and what time it is.
+
+Standard library only, no I/O, no clock: `now` is passed in. That is what lets the same code plan a
+timeline for a preview, drive the engine, and be tested with a million made-up histories a minute.
+
+    states.py    the words: the states of executions, steps and attempts
+    flow.py      a flow as data: nodes, recipients, retry policies; to and from JSON
+    plan.py      flow + anchor -> the exact timeline of steps
+    backoff.py   how long to wait before attempt n
+    machine.py   decide(state, event, now) -> Decision: which transition, which effects, and why
+
+Who may act (which worker claims, whose outcome counts) is not decided here: that is a race, and the
+database settles it in `alertops.services.transitions`.
+"""

@@ -1,0 +1,89 @@
+"""What a decision can say. Effects are data; `alertops.services.apply` carries them out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from alertops.escalation.plan import PlannedStep
+from alertops.escalation.states import AttemptStatus, ExecutionStatus
+
+
+class Reason(StrEnum):
+    """Why a decision is what it is; written to logs and to the timeline."""
+
+    STALE = "stale"  # the wake-up is about something that is over
+    EARLY = "early"  # it is not due yet
+    DUE = "due"
+    LEASED = "leased"  # another worker is sending it
+    EXPIRED = "expired"  # that worker was not heard of in time
+    RECLAIM = "reclaim"  # it had sent nothing
+    RESEND = "resend"  # it may have sent it
+    HELD = "held"  # it may have sent it, and the node wants no duplicates
+    GAVE_UP = "gave_up"  # too many workers went down with it
+    REACHED = "reached"
+    RETRY = "retry"
+    SETTLED = "settled"  # nothing more to do here, the escalation goes on as planned
+    UNREACHED = "unreached"  # nobody was told: do not wait for an answer
+    EXHAUSTED = "exhausted"
+    ANSWERED = "answered"
+    ALREADY = "already"  # it is so already: repeating is fine
+    REFUSED = "refused"  # not possible from this state
+
+
+@dataclass(frozen=True)
+class FireStep:
+    step: int
+
+
+@dataclass(frozen=True)
+class PlanStep:
+    planned: PlannedStep
+
+
+@dataclass(frozen=True)
+class WakeAgain:
+    at: datetime
+
+
+@dataclass(frozen=True)
+class ClaimAttempt:
+    may_repeat: bool
+
+
+@dataclass(frozen=True)
+class EndAttempt:
+    outcome: AttemptStatus
+
+
+@dataclass(frozen=True)
+class RetryAttempt:
+    attempt: int
+    due_at: datetime
+    may_repeat: bool
+
+
+@dataclass(frozen=True)
+class BringForward:
+    step: int
+    due_at: datetime
+
+
+@dataclass(frozen=True)
+class CancelWaiting:
+    """Cancel the waiting step and the scheduled attempts; what is being sent is not called back."""
+
+
+Effect = (
+    FireStep | PlanStep | WakeAgain | ClaimAttempt | EndAttempt | RetryAttempt | BringForward | CancelWaiting
+)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A transition of the execution (`to`, or None when it stays), effects in order, and the reason."""
+
+    reason: Reason
+    effects: tuple[Effect, ...] = ()
+    to: ExecutionStatus | None = None

@@ -1,0 +1,97 @@
+"""A flow as data: what a team writes, what a revision freezes, what the engine runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+MAX_NODES = 50
+MAX_REPEAT = 9
+MAX_DELAY_SECONDS = 30 * 24 * 3600
+MAX_ATTEMPTS = 20
+MAX_BACKOFF_SECONDS = 24 * 3600
+MAX_BACKOFF_FACTOR = 10.0
+
+
+class OnFailure(StrEnum):
+    """What to do when no target of a node could be reached."""
+
+    ESCALATE = "escalate"  # the next node fires at once: nobody was told, so nobody can answer
+    WAIT = "wait"  # the next node keeps its planned time
+
+
+class OnUnknown(StrEnum):
+    """What to do when a message may or may not have been received."""
+
+    RESEND = "resend"  # send again under the same key, so that the receiver can tell
+    HOLD = "hold"  # do not risk a duplicate; counts as not reached
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """How often, and after which pauses, one target is tried. Pauses are in seconds."""
+
+    max_attempts: int = 3
+    backoff_seconds: int = 10
+    backoff_factor: float = 2.0
+    max_backoff_seconds: int = 300
+
+
+@dataclass(frozen=True)
+class Node:
+    """One position in a flow. `recipient` is as in the API: `{"type": ..., ...}`."""
+
+    name: str
+    recipient: Mapping[str, Any]
+    delay_seconds: int
+    retry: RetryPolicy = RetryPolicy()
+    on_failure: OnFailure = OnFailure.ESCALATE
+    on_unknown: OnUnknown = OnUnknown.RESEND
+
+
+@dataclass(frozen=True)
+class Flow:
+    """Ordered nodes, run once and then `repeat` times more."""
+
+    nodes: tuple[Node, ...]
+    repeat: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.nodes:
+            raise ValueError("a flow needs at least one node")
+        if self.repeat < 0:
+            raise ValueError("repeat cannot be negative")
+
+
+def flow_from_json(data: Mapping[str, Any]) -> Flow:
+    """Read a frozen definition; the inverse of `flow_to_json`."""
+    return Flow(nodes=tuple(_node_from_json(node) for node in data["nodes"]), repeat=data["repeat"])
+
+
+def flow_to_json(flow: Flow) -> dict[str, Any]:
+    """The definition as plain JSON, for a revision."""
+    return {"repeat": flow.repeat, "nodes": [_node_to_json(node) for node in flow.nodes]}
+
+
+def _node_from_json(data: Mapping[str, Any]) -> Node:
+    return Node(
+        name=data["name"],
+        recipient=data["recipient"],
+        delay_seconds=data["delay_seconds"],
+        retry=RetryPolicy(**data["retry"]),
+        on_failure=OnFailure(data["on_failure"]),
+        on_unknown=OnUnknown(data["on_unknown"]),
+    )
+
+
+def _node_to_json(node: Node) -> dict[str, Any]:
+    return {
+        "name": node.name,
+        "recipient": dict(node.recipient),
+        "delay_seconds": node.delay_seconds,
+        "retry": vars(node.retry).copy(),
+        "on_failure": node.on_failure.value,
+        "on_unknown": node.on_unknown.value,
+    }

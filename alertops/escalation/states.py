@@ -1,0 +1,71 @@
+"""The states that executions, steps and attempts can be in. The database checks the same words."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class ExecutionStatus(StrEnum):
+    """One run of a flow for one alert.
+
+    ::
+
+                     acknowledge            resolve
+        running ───────────────▶ acknowledged ─────▶ resolved
+           │  ▲                        ▲                ▲
+           │  └─ (snoozed) ────────────┤                │
+           │ nothing left to do        │ acknowledge    │ resolve, from any open state
+           └──────────▶ exhausted ─────┴────────────────┘
+
+    `resolved` and `cancelled` are terminal. `exhausted` means that every node fired and nobody
+    answered; the last person told may still answer, so it can be acknowledged.
+    """
+
+    RUNNING = "running"
+    ACKNOWLEDGED = "acknowledged"
+    SNOOZED = "snoozed"
+    EXHAUSTED = "exhausted"
+    RESOLVED = "resolved"
+    CANCELLED = "cancelled"
+
+
+TERMINAL = frozenset({ExecutionStatus.RESOLVED, ExecutionStatus.CANCELLED})
+
+# An alert with the key of an execution in one of these joins it instead of opening another. An
+# exhausted execution is not among them: nobody is being told any more, so the alert must start anew.
+OPEN_FOR_DEDUPLICATION = (
+    ExecutionStatus.RUNNING,
+    ExecutionStatus.ACKNOWLEDGED,
+    ExecutionStatus.SNOOZED,
+)
+
+
+class StepStatus(StrEnum):
+    """One firing of a node: `waiting` until its due time, then `fired`, or `cancelled`."""
+
+    WAITING = "waiting"
+    FIRED = "fired"
+    CANCELLED = "cancelled"
+
+
+class AttemptStatus(StrEnum):
+    """One try at reaching one target.
+
+    ::
+
+        scheduled ──claim──▶ sending ──▶ delivered | failed | unknown
+            │                   │  ▲
+            │ acknowledge       │  └── claimed again: the lease ran out
+            ▼                   ▼
+        cancelled          cancelled (acknowledged before it was transmitted)
+    """
+
+    SCHEDULED = "scheduled"
+    SENDING = "sending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    CANCELLED = "cancelled"
+
+
+UNFINISHED = (AttemptStatus.SCHEDULED, AttemptStatus.SENDING)
