@@ -1,0 +1,166 @@
+"""Environment -> frozen settings, checked when a process starts, every fault named at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from alertops.channels.email import SmtpSettings
+from alertops.errors import ConfigurationError
+
+T = TypeVar("T")
+
+
+class Environment:
+    """Reads variables and collects what is wrong with them, so that one start names all faults."""
+
+    def __init__(self, variables: Mapping[str, str] | None = None) -> None:
+        self._variables = os.environ if variables is None else variables
+        self.problems: list[str] = []
+
+    def text(self, name: str, default: str | None = None, *, at_least: int = 1) -> str:
+        value = self._variables.get(name, "") or default
+        if value is None:
+            self.problems.append(f"{name} is not set")
+            return ""
+        if len(value) < at_least:
+            self.problems.append(f"{name} must have at least {at_least} characters")
+        return value
+
+    def optional(self, name: str) -> str | None:
+        return self._variables.get(name) or None
+
+    def url(self, name: str, *, schemes: tuple[str, ...]) -> str:
+        value = self.text(name)
+        if not value:
+            return value
+        try:
+            parts = urlsplit(value)
+            usable = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            usable = False
+        if not usable:
+            self.problems.append(f"{name} must be a URL such as {schemes[0]}://user:password@host:port/name")
+        return value
+
+    def number(self, name: str, default: float, *, low: float, high: float) -> float:
+        raw = self._variables.get(name)
+        if not raw:
+            return default
+        try:
+            value = float(raw)
+        except ValueError:
+            value = float("nan")
+        if not low <= value <= high:
+            self.problems.append(f"{name} must be a number from {low:g} to {high:g}, not {raw!r}")
+            return default
+        return value
+
+    def choice(self, name: str, default: str, choices: tuple[str, ...]) -> str:
+        value = self._variables.get(name) or default
+        if value not in choices:
+            self.problems.append(f"{name} must be one of {', '.join(choices)}, not {value!r}")
+            return default
+        return value
+
+    def flag(self, name: str, default: bool) -> bool:
+        return self.choice(name, "yes" if default else "no", ("yes", "no")) == "yes"
+
+    def finish(self, build: Callable[[], T]) -> T:
+        """Build the settings when nothing was wrong; raise `ConfigurationError` with every fault else."""
+        if self.problems:
+            raise ConfigurationError(self.problems)
+        return build()
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How long things may take, in seconds. The defaults keep the promise of repair within 20 s."""
+
+    send_deadline: float = 10.0  # connecting and transmitting one message
+    lease_margin: float = 5.0  # from the send deadline until another worker may take over
+    publish_timeout: float = 2.0  # a request never waits longer for a broker that hangs
+    recovery_tick: float = 10.0  # the repair of last resort; 0 turns it off
+    recovery_grace: float = 5.0  # how late a row may be before it is dispatched again
+
+    @property
+    def lease(self) -> float:
+        return self.send_deadline + self.lease_margin
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What every process of AlertOps needs to know."""
+
+    database_url: str
+    broker_url: str
+    smtp: SmtpSettings
+    timing: Timing
+    log_format: str
+    log_level: str
+
+
+def load_settings(variables: Mapping[str, str] | None = None) -> Settings:
+    """Settings from the environment (or from `variables`); raises `ConfigurationError`."""
+    environment = Environment(variables)
+    return read_settings(environment, lambda settings: settings)
+
+
+def read_settings(environment: Environment, build: Callable[[Settings], T]) -> T:
+    """Read the settings, and whatever else `build` was given to read from the same environment."""
+    database_url = environment.url("ALERTOPS_DATABASE_URL", schemes=("postgresql+psycopg2", "postgresql"))
+    broker_url = environment.url("ALERTOPS_BROKER_URL", schemes=("amqp", "amqps"))
+    smtp = _smtp(environment)
+    timing = _timing(environment)
+    log_format = environment.choice("ALERTOPS_LOG_FORMAT", "json", ("json", "console"))
+    log_level = environment.choice("ALERTOPS_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))
+    return environment.finish(
+        lambda: build(Settings(database_url, broker_url, smtp, timing, log_format, log_level))
+    )
+
+
+def _timing(environment: Environment) -> Timing:
+    usual = Timing()
+    return Timing(
+        send_deadline=environment.number(
+            "ALERTOPS_SEND_DEADLINE_SECONDS", usual.send_deadline, low=1, high=300
+        ),
+        lease_margin=environment.number("ALERTOPS_LEASE_MARGIN_SECONDS", usual.lease_margin, low=1, high=300),
+        publish_timeout=environment.number(
+            "ALERTOPS_PUBLISH_TIMEOUT_SECONDS", usual.publish_timeout, low=0.1, high=30
+        ),
+        recovery_tick=environment.number(
+            "ALERTOPS_RECOVERY_TICK_SECONDS", usual.recovery_tick, low=0, high=3600
+        ),
+        recovery_grace=environment.number(
+            "ALERTOPS_RECOVERY_GRACE_SECONDS", usual.recovery_grace, low=1, high=3600
+        ),
+    )
+
+
+def _smtp(environment: Environment) -> SmtpSettings:
+    username = environment.optional("ALERTOPS_SMTP_USERNAME")
+    password = environment.optional("ALERTOPS_SMTP_PASSWORD")
+    security = environment.choice("ALERTOPS_SMTP_SECURITY", "starttls", ("none", "starttls", "tls"))
+    if (username is None) != (password is None):
+        environment.problems.append("ALERTOPS_SMTP_USERNAME and ALERTOPS_SMTP_PASSWORD go together")
+    if password is not None and security == "none":
+        environment.problems.append(
+            "ALERTOPS_SMTP_PASSWORD needs ALERTOPS_SMTP_SECURITY=starttls or tls: "
+            "without, it would cross the network in clear text"
+        )
+    mail_from = environment.text("ALERTOPS_MAIL_FROM")
+    if mail_from and mail_from.count("@") != 1:
+        environment.problems.append("ALERTOPS_MAIL_FROM must be an e-mail address")
+    return SmtpSettings(
+        host=environment.text("ALERTOPS_SMTP_HOST"),
+        port=int(environment.number("ALERTOPS_SMTP_PORT", 587, low=1, high=65535)),
+        security=security,  # type: ignore[arg-type]  # `choice` returns one of the three
+        username=username,
+        password=password,
+        mail_from=mail_from,
+        ca_file=environment.optional("ALERTOPS_SMTP_CA_FILE"),
+    )

@@ -1,0 +1,60 @@
+"""The database: engine, sessions, naming of constraints, and the one clock.
+
+Workers open plain sessions from `session_factory`; the API hands the same declarative base to
+Flask-SQLAlchemy. Both use `engine_options`, so that both see the same database in the same way.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import DateTime, MetaData, create_engine, func, select, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
+
+# Named constraints can be dropped by a later migration, and an error that quotes one says what broke.
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Base(DeclarativeBase):
+    """The declarative base of every table."""
+
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map = {datetime: DateTime(timezone=True), dict[str, Any]: JSONB}  # noqa: RUF012  SQLAlchemy reads it from the class
+
+
+def engine_options() -> dict[str, Any]:
+    """Options of every engine: a dead connection is noticed before use, and connecting is bounded."""
+    return {
+        "pool_pre_ping": True,
+        "pool_size": 20,
+        "max_overflow": 10,
+        "pool_timeout": 5,
+        "connect_args": {"connect_timeout": 5, "application_name": "alertops"},
+    }
+
+
+def session_factory(database_url: str) -> sessionmaker[Session]:
+    """Sessions for workers and tools. Rows stay readable after the commit that ends their transaction."""
+    return sessionmaker(create_engine(database_url, **engine_options()), expire_on_commit=False)
+
+
+def database_now(session: Session) -> datetime:
+    """The time, by the only clock that decides: the database's, as of this statement."""
+    now: datetime = session.execute(select(func.clock_timestamp())).scalar_one()
+    return now
+
+
+def commit_without_flush(session: Session) -> None:
+    """Let the running transaction commit without waiting for the disk.
+
+    Only for what may be lost without harm, such as the mark that a wake-up was published.
+    """
+    session.execute(text("SET LOCAL synchronous_commit = off"))

@@ -1,0 +1,49 @@
+"""What can go wrong, as types. Each says what happened; `retryable` says whether trying again helps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class AlertOpsError(Exception):
+    """Something went wrong that a caller can be told about."""
+
+    retryable = False
+
+
+class ConfigurationError(AlertOpsError):
+    """The environment does not describe a working process; `problems` names every fault at once."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        super().__init__("the configuration is not usable:\n" + "\n".join(f"  - {p}" for p in problems))
+
+
+class NotFoundError(AlertOpsError):
+    """There is no such object, or none that this caller may see."""
+
+
+class ConflictError(AlertOpsError):
+    """The object's present state does not allow this; `facts` says what the state is."""
+
+    def __init__(self, detail: str, **facts: Any) -> None:
+        self.facts = facts
+        super().__init__(detail)
+
+
+class InvalidInputError(AlertOpsError):
+    """A value is well-formed but not acceptable; `pointer` is a JSON pointer to it."""
+
+    def __init__(self, pointer: str, detail: str) -> None:
+        self.pointer = pointer
+        super().__init__(detail)
+
+
+class AuthenticationError(AlertOpsError):
+    """The caller did not prove who they are."""
+
+
+class BrokerUnavailableError(AlertOpsError):
+    """The broker did not take the messages in time; the rows wait for recovery."""
+
+    retryable = True

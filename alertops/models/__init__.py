@@ -1,0 +1,21 @@
+"""The tables, and no behaviour. Importing this package makes `Base.metadata` complete."""
+
+from alertops.models.attempt import Attempt
+from alertops.models.execution import Execution, Step
+from alertops.models.flow import Flow, FlowNode, FlowRevision
+from alertops.models.team import Membership, Team
+from alertops.models.timeline import TimelineEntry
+from alertops.models.user import User
+
+__all__ = [
+    "Attempt",
+    "Execution",
+    "Flow",
+    "FlowNode",
+    "FlowRevision",
+    "Membership",
+    "Step",
+    "Team",
+    "TimelineEntry",
+    "User",
+]

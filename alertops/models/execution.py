@@ -1,0 +1,99 @@
+"""Executions, and their steps. The rows are the truth; messages only wake somebody to read them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from alertops.db import Base
+from alertops.escalation.states import OPEN_FOR_DEDUPLICATION, ExecutionStatus, StepStatus
+from alertops.models.columns import CreatedAt, PrimaryId, length_of, one_of
+
+SEVERITIES = ("critical", "error", "warning", "info")
+MAX_SUMMARY = 1024
+MAX_DEDUP_KEY = 255
+
+_open = ", ".join(f"'{status}'" for status in OPEN_FOR_DEDUPLICATION)
+
+
+class Execution(Base):
+    __tablename__ = "executions"
+
+    id: Mapped[PrimaryId]
+    team_id: Mapped[UUID] = mapped_column(ForeignKey("teams.id", ondelete="CASCADE"))
+    flow_id: Mapped[UUID]
+    revision_number: Mapped[int]
+    status: Mapped[str]
+    summary: Mapped[str]
+    severity: Mapped[str]
+    dedup_key: Mapped[str | None]
+    details: Mapped[dict[str, Any]]
+    alert_count: Mapped[int] = mapped_column(server_default="1")
+    anchor_at: Mapped[datetime]
+    created_at: Mapped[CreatedAt]
+    acknowledged_at: Mapped[datetime | None]
+    acknowledged_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    ended_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["flow_id", "revision_number"], ["revisions.flow_id", "revisions.number"], ondelete="CASCADE"
+        ),
+        one_of("status", ExecutionStatus),
+        one_of("severity", SEVERITIES),
+        length_of("summary", 1, MAX_SUMMARY),
+        length_of("dedup_key", 1, MAX_DEDUP_KEY),
+        # Alerts that race with the same key: the database lets one of them open an execution.
+        Index(
+            "uq_executions_open_dedup_key",
+            "flow_id",
+            "dedup_key",
+            unique=True,
+            postgresql_where=text(f"dedup_key IS NOT NULL AND status IN ({_open})"),
+        ),
+        Index("ix_executions_team_created", "team_id", "created_at", "id"),
+        Index("ix_executions_flow_revision", "flow_id", "revision_number"),
+        Index("ix_executions_acknowledged_by", "acknowledged_by"),
+    )
+
+
+class Step(Base):
+    """One firing of a node. `planned_at` comes from the plan; `due_at` may be brought forward."""
+
+    __tablename__ = "steps"
+
+    execution_id: Mapped[UUID] = mapped_column(
+        ForeignKey("executions.id", ondelete="CASCADE"), primary_key=True
+    )
+    number: Mapped[int] = mapped_column(primary_key=True)
+    round: Mapped[int]
+    node_index: Mapped[int]
+    status: Mapped[str]
+    planned_at: Mapped[datetime]
+    due_at: Mapped[datetime]
+    fired_at: Mapped[datetime | None]
+    created_at: Mapped[CreatedAt]
+    dispatched_at: Mapped[datetime | None]
+    recovery_count: Mapped[int] = mapped_column(server_default="0")
+
+    __table_args__ = (
+        one_of("status", StepStatus),
+        CheckConstraint("number >= 1", name="number"),
+        CheckConstraint("(status = 'fired') = (fired_at IS NOT NULL)", name="fired_at"),
+        CheckConstraint("fired_at >= due_at", name="never_early"),
+        # An execution waits for one step at a time: a second one would be a fork in the escalation.
+        Index(
+            "uq_steps_one_waiting", "execution_id", unique=True, postgresql_where=text("status = 'waiting'")
+        ),
+        # What recovery reads: waiting rows in the order in which they come due.
+        Index("ix_steps_waiting_due_at", "due_at", postgresql_where=text("status = 'waiting'")),
+        Index(
+            "ix_steps_never_dispatched",
+            "created_at",
+            postgresql_where=text("status = 'waiting' AND dispatched_at IS NULL"),
+        ),
+    )

@@ -1,0 +1,93 @@
+"""Flows: the nodes as a team edits them, and the revisions as executions run them.
+
+Every write to a flow freezes its whole definition as the next revision. An execution names the
+revision that it started with, so that no later edit can change what it does.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from alertops.db import Base
+from alertops.escalation.flow import (
+    MAX_ATTEMPTS,
+    MAX_BACKOFF_FACTOR,
+    MAX_BACKOFF_SECONDS,
+    MAX_DELAY_SECONDS,
+    MAX_NODES,
+    MAX_REPEAT,
+    OnFailure,
+    OnUnknown,
+)
+from alertops.models.columns import CreatedAt, PrimaryId, length_of, one_of
+
+
+class Flow(Base):
+    __tablename__ = "flows"
+
+    id: Mapped[PrimaryId]
+    team_id: Mapped[UUID] = mapped_column(ForeignKey("teams.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str]
+    description: Mapped[str] = mapped_column(server_default="")
+    repeat: Mapped[int] = mapped_column(server_default="0")
+    revision_number: Mapped[int]
+    created_at: Mapped[CreatedAt]
+    updated_at: Mapped[CreatedAt]
+
+    nodes: Mapped[list[FlowNode]] = relationship(order_by="FlowNode.position", lazy="raise")
+
+    __table_args__ = (
+        length_of("name", 1, 100),
+        length_of("description", 0, 2000),
+        CheckConstraint(f"repeat BETWEEN 0 AND {MAX_REPEAT}", name="repeat"),
+        CheckConstraint("revision_number >= 1", name="revision_number"),
+    )
+
+
+class FlowNode(Base):
+    __tablename__ = "nodes"
+
+    id: Mapped[PrimaryId]
+    flow_id: Mapped[UUID] = mapped_column(ForeignKey("flows.id", ondelete="CASCADE"))
+    position: Mapped[int]
+    name: Mapped[str]
+    recipient: Mapped[dict[str, Any]]
+    delay_seconds: Mapped[int]
+    max_attempts: Mapped[int]
+    backoff_seconds: Mapped[int]
+    backoff_factor: Mapped[float]
+    max_backoff_seconds: Mapped[int]
+    on_failure: Mapped[str]
+    on_unknown: Mapped[str]
+
+    __table_args__ = (
+        # Deferred, so that a reordering may pass through states in which two nodes share a place.
+        UniqueConstraint("flow_id", "position", deferrable=True, initially="DEFERRED"),
+        CheckConstraint(f"position BETWEEN 0 AND {MAX_NODES - 1}", name="position"),
+        CheckConstraint(f"delay_seconds BETWEEN 0 AND {MAX_DELAY_SECONDS}", name="delay_seconds"),
+        CheckConstraint(f"max_attempts BETWEEN 1 AND {MAX_ATTEMPTS}", name="max_attempts"),
+        CheckConstraint(f"backoff_seconds BETWEEN 1 AND {MAX_BACKOFF_SECONDS}", name="backoff_seconds"),
+        CheckConstraint(f"backoff_factor BETWEEN 1 AND {MAX_BACKOFF_FACTOR}", name="backoff_factor"),
+        CheckConstraint(
+            f"max_backoff_seconds BETWEEN 1 AND {MAX_BACKOFF_SECONDS}", name="max_backoff_seconds"
+        ),
+        length_of("name", 1, 100),
+        one_of("on_failure", OnFailure),
+        one_of("on_unknown", OnUnknown),
+    )
+
+
+class FlowRevision(Base):
+    __tablename__ = "revisions"
+
+    flow_id: Mapped[UUID] = mapped_column(ForeignKey("flows.id", ondelete="CASCADE"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    definition: Mapped[dict[str, Any]]
+    author_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"), index=True)
+    created_at: Mapped[CreatedAt]
+
+    __table_args__ = (CheckConstraint("number >= 1", name="number"),)

@@ -1,0 +1,13 @@
+"""The verbs, one a file: load and lock, decide, apply, and after the commit dispatch.
+
+    start_execution.py   an alert becomes an execution with its first step waiting
+    fire_step.py         a step that came due fires: its recipient resolves to attempts
+    send_attempt.py      an attempt is claimed, sent and recorded
+    acknowledge.py       somebody took it: silence; resolve.py: it is over
+    recover.py           what should have fired and did not is dispatched again
+    dispatch.py          wake-ups are published after the commit, and marked when confirmed
+    transitions.py       every UPDATE of a state, guarded; "no row" is an answer
+
+Lock order, everywhere: the execution row first, in a statement of its own, then steps, then attempts.
+No lock is held during network I/O.
+"""

@@ -1,0 +1,119 @@
+"""Dispatch: publish the wake-ups of due rows after the commit, and mark what the broker confirmed.
+
+A wake-up carries a key and nothing else. Losing one costs time, never an alert: a row that was not
+marked is dispatched again by recovery. So a broker that is down fails no request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+import structlog
+from sqlalchemy.orm import Session
+
+from alertops.db import commit_without_flush, database_now
+from alertops.errors import BrokerUnavailableError
+from alertops.services import transitions
+
+FIRE_STEP = "alertops.fire_step"
+SEND_ATTEMPT = "alertops.send_attempt"
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class StepWakeUp:
+    """Wake somebody to fire this step at its due time."""
+
+    execution_id: UUID
+    step: int
+    due_at: datetime
+
+
+@dataclass(frozen=True)
+class AttemptWakeUp:
+    """Wake somebody to send this attempt at its due time."""
+
+    execution_id: UUID
+    step: int
+    target: int
+    attempt: int
+    channel: str
+    due_at: datetime
+
+
+WakeUp = StepWakeUp | AttemptWakeUp
+
+
+@dataclass(frozen=True)
+class Message:
+    """One task to publish: its name, its arguments, the queue's routing key, and seconds to wait."""
+
+    task: str
+    args: tuple[str | int, ...]
+    routing_key: str
+    delay_seconds: float
+
+
+class Publisher(Protocol):
+    """What dispatch needs of a broker."""
+
+    def publish(self, messages: Sequence[Message]) -> list[bool]:
+        """Publish all, wait for the confirms; say of each whether a queue has it.
+
+        Raises `BrokerUnavailableError` when nothing is known, after a bounded time.
+        """
+        ...
+
+
+class Dispatcher:
+    """Publishes wake-ups and marks their rows."""
+
+    def __init__(self, publisher: Publisher) -> None:
+        self._publisher = publisher
+
+    def dispatch(self, session: Session, wake_ups: Sequence[WakeUp], *, recovering: bool = False) -> int:
+        """Publish the wake-ups of committed rows; return how many the broker confirmed.
+
+        The session must have no transaction open. A broker that is down is logged, not raised.
+        """
+        if not wake_ups:
+            return 0
+        now = database_now(session)
+        session.rollback()
+        try:
+            confirmed = self._publisher.publish([_message(wake_up, now) for wake_up in wake_ups])
+        except BrokerUnavailableError as error:
+            log.warning("dispatch_failed", rows=len(wake_ups), error=str(error), next="recovery dispatches")
+            return 0
+        published = [w for w, ok in zip(wake_ups, confirmed, strict=True) if ok]
+        if len(published) < len(wake_ups):
+            log.warning("dispatch_unconfirmed", rows=len(wake_ups) - len(published), next="recovery dispatches")
+        self._mark(session, published, recovering=recovering)
+        return len(published)
+
+    @staticmethod
+    def _mark(session: Session, published: Sequence[WakeUp], *, recovering: bool) -> None:
+        commit_without_flush(session)
+        steps = [(w.execution_id, w.step) for w in published if isinstance(w, StepWakeUp)]
+        attempts = [
+            (w.execution_id, w.step, w.target, w.attempt) for w in published if isinstance(w, AttemptWakeUp)
+        ]
+        transitions.mark_steps_dispatched(session, steps, recovering=recovering)
+        transitions.mark_attempts_dispatched(session, attempts, recovering=recovering)
+        session.commit()
+
+
+def _message(wake_up: WakeUp, now: datetime) -> Message:
+    delay = max(0.0, (wake_up.due_at - now).total_seconds())
+    execution = str(wake_up.execution_id)
+    match wake_up:
+        case StepWakeUp():
+            return Message(FIRE_STEP, (execution, wake_up.step), "fire", delay)
+        case AttemptWakeUp():
+            key = (execution, wake_up.step, wake_up.target, wake_up.attempt)
+            return Message(SEND_ATTEMPT, key, f"send.{wake_up.channel}", delay)
