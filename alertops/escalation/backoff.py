@@ -17,8 +17,7 @@ def pause_before(policy: RetryPolicy, attempt: int, jitter: float) -> timedelta:
     """The pause between the failure of attempt - 1 and `attempt` (2 or more); jitter is in [0, 1)."""
     if attempt < 2:
         raise ValueError("the first attempt waits for nothing")
-    # In logarithms the growth would need no guard; with at most 20 attempts and a factor of at
-    # most 10, the largest power is 10**18, which a float holds.
+    # At most 20 attempts and a factor of at most 10: the largest power is 10**18, which a float holds.
     exponential = policy.backoff_seconds * policy.backoff_factor ** (attempt - 2)
     capped = min(exponential, policy.max_backoff_seconds)
     return timedelta(seconds=capped * (1 - JITTER_SHARE * jitter))

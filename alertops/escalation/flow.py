@@ -41,8 +41,12 @@ class RetryPolicy:
 
 @dataclass(frozen=True)
 class Node:
-    """One position in a flow. `recipient` is as in the API: `{"type": ..., ...}`."""
+    """One position in a flow. `recipient` is as in the API: `{"type": ..., ...}`.
 
+    `id` stays the same through revisions, so that an edit can tell a moved node from a new one.
+    """
+
+    id: str
     name: str
     recipient: Mapping[str, Any]
     delay_seconds: int
@@ -77,6 +81,7 @@ def flow_to_json(flow: Flow) -> dict[str, Any]:
 
 def _node_from_json(data: Mapping[str, Any]) -> Node:
     return Node(
+        id=data["id"],
         name=data["name"],
         recipient=data["recipient"],
         delay_seconds=data["delay_seconds"],
@@ -88,6 +93,7 @@ def _node_from_json(data: Mapping[str, Any]) -> Node:
 
 def _node_to_json(node: Node) -> dict[str, Any]:
     return {
+        "id": node.id,
         "name": node.name,
         "recipient": dict(node.recipient),
         "delay_seconds": node.delay_seconds,

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
-from uuid import UUID
 
 import structlog
 from sqlalchemy.orm import Session
@@ -18,6 +17,7 @@ from sqlalchemy.orm import Session
 from alertops.db import commit_without_flush, database_now
 from alertops.errors import BrokerUnavailableError
 from alertops.services import transitions
+from alertops.services.keys import AttemptKey, StepKey
 
 FIRE_STEP = "alertops.fire_step"
 SEND_ATTEMPT = "alertops.send_attempt"
@@ -29,8 +29,7 @@ log = structlog.get_logger(__name__)
 class StepWakeUp:
     """Wake somebody to fire this step at its due time."""
 
-    execution_id: UUID
-    step: int
+    key: StepKey
     due_at: datetime
 
 
@@ -38,10 +37,7 @@ class StepWakeUp:
 class AttemptWakeUp:
     """Wake somebody to send this attempt at its due time."""
 
-    execution_id: UUID
-    step: int
-    target: int
-    attempt: int
+    key: AttemptKey
     channel: str
     due_at: datetime
 
@@ -84,7 +80,7 @@ class Dispatcher:
         if not wake_ups:
             return 0
         now = database_now(session)
-        session.rollback()
+        session.commit()
         try:
             confirmed = self._publisher.publish([_message(wake_up, now) for wake_up in wake_ups])
         except BrokerUnavailableError as error:
@@ -92,17 +88,17 @@ class Dispatcher:
             return 0
         published = [w for w, ok in zip(wake_ups, confirmed, strict=True) if ok]
         if len(published) < len(wake_ups):
-            log.warning("dispatch_unconfirmed", rows=len(wake_ups) - len(published), next="recovery dispatches")
+            log.warning(
+                "dispatch_unconfirmed", rows=len(wake_ups) - len(published), next="recovery dispatches"
+            )
         self._mark(session, published, recovering=recovering)
         return len(published)
 
     @staticmethod
     def _mark(session: Session, published: Sequence[WakeUp], *, recovering: bool) -> None:
         commit_without_flush(session)
-        steps = [(w.execution_id, w.step) for w in published if isinstance(w, StepWakeUp)]
-        attempts = [
-            (w.execution_id, w.step, w.target, w.attempt) for w in published if isinstance(w, AttemptWakeUp)
-        ]
+        steps = [w.key for w in published if isinstance(w, StepWakeUp)]
+        attempts = [w.key for w in published if isinstance(w, AttemptWakeUp)]
         transitions.mark_steps_dispatched(session, steps, recovering=recovering)
         transitions.mark_attempts_dispatched(session, attempts, recovering=recovering)
         session.commit()
@@ -110,10 +106,8 @@ class Dispatcher:
 
 def _message(wake_up: WakeUp, now: datetime) -> Message:
     delay = max(0.0, (wake_up.due_at - now).total_seconds())
-    execution = str(wake_up.execution_id)
     match wake_up:
-        case StepWakeUp():
-            return Message(FIRE_STEP, (execution, wake_up.step), "fire", delay)
-        case AttemptWakeUp():
-            key = (execution, wake_up.step, wake_up.target, wake_up.attempt)
-            return Message(SEND_ATTEMPT, key, f"send.{wake_up.channel}", delay)
+        case StepWakeUp(key):
+            return Message(FIRE_STEP, (str(key.execution_id), *key[1:]), "fire", delay)
+        case AttemptWakeUp(key, channel):
+            return Message(SEND_ATTEMPT, (str(key.execution_id), *key[1:]), f"send.{channel}", delay)

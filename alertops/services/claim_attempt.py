@@ -1,0 +1,162 @@
+"""Claim an attempt: the right to send it, for the length of a lease, under a number that fences.
+
+Safe against another claim and against acknowledge: both take the execution's row lock first, and the
+claim itself is an UPDATE that only holds for the claim number that was read under that lock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from alertops.channels.base import Notification
+from alertops.db import database_now
+from alertops.escalation.decision import ClaimAttempt, Decision, EndAttempt, Reason, WakeAgain
+from alertops.escalation.events import AttemptWoken, LeaseExpired
+from alertops.escalation.machine import State, decide
+from alertops.escalation.states import AttemptStatus
+from alertops.models import Attempt, Execution, Flow, Team
+from alertops.services import transitions
+from alertops.services.apply import apply
+from alertops.services.dispatch import AttemptWakeUp, WakeUp
+from alertops.services.keys import AttemptKey
+from alertops.services.lock import lock_execution, progress_of, read_attempt, state_of
+from alertops.services.timeline import tell
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The right to send. `number` must be shown at every later write."""
+
+    key: AttemptKey
+    number: int
+    channel: str
+    notification: Notification
+
+
+@dataclass(frozen=True)
+class NoClaim:
+    """There is nothing to send now; `wake_ups` are to be dispatched."""
+
+    reason: Reason
+    wake_ups: list[WakeUp]
+
+
+def claim_attempt(session: Session, key: AttemptKey, lease_seconds: float) -> Claim | NoClaim:
+    """One transaction: lock, decide, claim (or close, or hold), commit."""
+    execution = lock_execution(session, key.execution_id)
+    attempt = read_attempt(session, key)
+    if execution is None or attempt is None:
+        return _nothing(session, Reason.STALE, [])
+    state = state_of(session, execution)
+    now = database_now(session)
+    decision = decide(state, _woken(attempt), now)
+    if decision.reason is Reason.EXPIRED:
+        decision = decide(state, _expired(session, key, attempt), now)
+    for effect in decision.effects:
+        match effect:
+            case WakeAgain(at):
+                return _nothing(session, decision.reason, [_wake_up(key, attempt.channel, at)])
+            case ClaimAttempt(may_repeat):
+                return _claim(
+                    session,
+                    execution,
+                    state,
+                    attempt,
+                    decision,
+                    lease_seconds=lease_seconds,
+                    may_repeat=may_repeat,
+                )
+            case EndAttempt(outcome):
+                return _close(session, execution, attempt, decision, outcome)
+    return _nothing(session, decision.reason, [])
+
+
+def _woken(attempt: Attempt) -> AttemptWoken:
+    return AttemptWoken(
+        AttemptStatus(attempt.status), attempt.due_at, attempt.lease_until, attempt.may_repeat
+    )
+
+
+def _expired(session: Session, key: AttemptKey, attempt: Attempt) -> LeaseExpired:
+    return LeaseExpired(
+        step=attempt.step_number,
+        claims=attempt.claim_number,
+        transmitted=attempt.transmit_at is not None,
+        may_repeat=attempt.may_repeat,
+        progress=progress_of(session, key),
+    )
+
+
+def _claim(
+    session: Session,
+    execution: Execution,
+    state: State,
+    attempt: Attempt,
+    decision: Decision,
+    *,
+    lease_seconds: float,
+    may_repeat: bool,
+) -> Claim | NoClaim:
+    key = AttemptKey.of(attempt)
+    seen = attempt.claim_number
+    if not transitions.claim_attempt(session, key, seen, lease_seconds, may_repeat=may_repeat):
+        return _nothing(session, Reason.STALE, [])
+    if decision.reason is not Reason.DUE:
+        # The worker before us died. The timeline says so, and whether this may be a repeat.
+        tell(session, key, "attempt_claimed_again", reason=decision.reason.value, may_repeat=may_repeat)
+    notification = _notification(session, execution, state, attempt, may_repeat)
+    session.commit()
+    return Claim(key, seen + 1, attempt.channel, notification)
+
+
+def _close(
+    session: Session, execution: Execution, attempt: Attempt, decision: Decision, outcome: AttemptStatus
+) -> NoClaim:
+    """End an attempt whose sender is gone and which will not be sent again."""
+    detail = f"not sent again: {decision.reason.value}"
+    key = AttemptKey.of(attempt)
+    if not transitions.end_attempt(session, key, attempt.claim_number, outcome, detail):
+        return _nothing(session, Reason.STALE, [])
+    tell(session, key, f"attempt_{outcome.value}", reason=decision.reason.value)
+    applied = apply(session, execution, decision, attempt=attempt)
+    if not applied.ok:
+        return _nothing(session, Reason.STALE, [])
+    session.commit()
+    return NoClaim(decision.reason, applied.wake_ups)
+
+
+def _nothing(session: Session, reason: Reason, wake_ups: list[WakeUp]) -> NoClaim:
+    session.rollback()
+    return NoClaim(reason, wake_ups)
+
+
+def _notification(
+    session: Session, execution: Execution, state: State, attempt: Attempt, may_repeat: bool
+) -> Notification:
+    team_name, flow_name = session.execute(
+        select(Team.name, Flow.name).where(Team.id == execution.team_id, Flow.id == execution.flow_id)
+    ).one()
+    return Notification(
+        key=AttemptKey.of(attempt).idempotency_key,
+        address=attempt.address,
+        execution_id=str(execution.id),
+        step=attempt.step_number,
+        target=attempt.target_number,
+        attempt=attempt.number,
+        summary=execution.summary,
+        severity=execution.severity,
+        details=execution.details,
+        team_name=team_name,
+        flow_name=flow_name,
+        node_name=state.node_of(attempt.step_number).name,
+        started_at=execution.anchor_at,
+        may_repeat=may_repeat,
+    )
+
+
+def _wake_up(key: AttemptKey, channel: str, at: datetime) -> AttemptWakeUp:
+    return AttemptWakeUp(key, channel, at)

@@ -1,0 +1,94 @@
+"""A step fires: once, not before it is due, and with its successor in the same transaction.
+
+::
+
+    wake-up ─▶ lock ─▶ decide ─┬─ stale: leave
+                               ├─ early: wake again for what remains
+                               └─ due:   fired; recipient -> attempts; next step waiting ─▶ commit ─▶ dispatch
+"""
+
+from __future__ import annotations
+
+import structlog
+from sqlalchemy.orm import Session
+
+from alertops.db import database_now
+from alertops.escalation.decision import Reason
+from alertops.escalation.events import NobodyToTell, StepWoken
+from alertops.escalation.machine import State, decide
+from alertops.escalation.states import AttemptStatus, StepStatus
+from alertops.models import Attempt, Execution, Step
+from alertops.services.apply import apply
+from alertops.services.dispatch import AttemptWakeUp, Dispatcher, StepWakeUp, WakeUp
+from alertops.services.keys import AttemptKey, StepKey
+from alertops.services.lock import lock_execution, progress_of, state_of
+from alertops.services.recipients import Target, resolve_recipient
+from alertops.services.timeline import tell
+
+log = structlog.get_logger(__name__)
+
+
+def fire_step(session: Session, dispatcher: Dispatcher, key: StepKey) -> Reason:
+    """Fire the step if it is due and waiting; any number of wake-ups fire it once."""
+    execution = lock_execution(session, key.execution_id)
+    step = session.get(Step, key, populate_existing=True)
+    if execution is None or step is None:
+        return _leave(session, Reason.STALE)
+    state = state_of(session, execution)
+    now = database_now(session)
+    decision = decide(state, StepWoken(key.step, StepStatus(step.status), step.due_at), now)
+    if decision.reason is Reason.EARLY:
+        session.commit()
+        dispatcher.dispatch(session, [StepWakeUp(key, step.due_at)])
+        return decision.reason
+    applied = apply(session, execution, decision)
+    if decision.reason is not Reason.DUE or not applied.ok:
+        return _leave(session, Reason.STALE)
+    wake_ups = _tell_recipient(session, execution, state, step)
+    session.commit()
+    log.info("step_fired", lateness_ms=round((now - step.due_at).total_seconds() * 1000, 1))
+    dispatcher.dispatch(session, [*applied.wake_ups, *wake_ups])
+    return decision.reason
+
+
+def _leave(session: Session, reason: Reason) -> Reason:
+    session.rollback()
+    return reason
+
+
+def _tell_recipient(session: Session, execution: Execution, state: State, step: Step) -> list[WakeUp]:
+    """Resolve the recipient; one attempt a target, or on to the next step when there is nobody."""
+    key = StepKey(execution.id, step.number)
+    node = state.node_of(step.number)
+    targets = resolve_recipient(session, execution.team_id, node.recipient)
+    tell(
+        session,
+        key,
+        "step_fired",
+        node=node.name,
+        recipient=dict(node.recipient),
+        targets=[f"{target.channel}:{target.address}" for target in targets],
+    )
+    if targets:
+        return [_insert_attempt(session, key, i, target) for i, target in enumerate(targets, start=1)]
+    tell(session, key, "nobody_to_tell", node=node.name)
+    event = NobodyToTell(step.number, progress_of(session, key))
+    decision = decide(state, event, database_now(session))
+    return apply(session, execution, decision).wake_ups
+
+
+def _insert_attempt(session: Session, step: StepKey, number: int, target: Target) -> WakeUp:
+    now = database_now(session)
+    session.add(
+        Attempt(
+            execution_id=step.execution_id,
+            step_number=step.step,
+            target_number=number,
+            number=1,
+            channel=target.channel,
+            address=target.address,
+            status=AttemptStatus.SCHEDULED,
+            due_at=now,
+        )
+    )
+    return AttemptWakeUp(AttemptKey(*step, number, 1), target.channel, now)

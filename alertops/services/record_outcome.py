@@ -1,0 +1,73 @@
+"""Record how a send ended, and insert what follows from it, in one transaction.
+
+Fenced by the claim number: a worker that lost its lease, and comes back late, records nothing.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+import structlog
+from sqlalchemy.orm import Session
+
+from alertops.db import database_now
+from alertops.escalation.decision import Reason
+from alertops.escalation.events import AttemptEnded
+from alertops.escalation.machine import decide
+from alertops.escalation.states import AttemptStatus
+from alertops.services import transitions
+from alertops.services.apply import apply
+from alertops.services.claim_attempt import Claim
+from alertops.services.dispatch import Dispatcher
+from alertops.services.lock import lock_execution, progress_of, read_attempt, state_of
+from alertops.services.timeline import tell
+
+log = structlog.get_logger(__name__)
+
+# Jitter spreads load; nobody gains from predicting it.
+_jitter = random.Random()  # noqa: S311
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a send ended, in the channel's words."""
+
+    status: AttemptStatus
+    detail: str
+    permanent: bool = False
+
+
+def record_outcome(session: Session, dispatcher: Dispatcher, claim: Claim, outcome: Outcome) -> Reason:
+    """Record the outcome under this claim; STALE when the lease was lost meanwhile."""
+    key = claim.key
+    execution = lock_execution(session, key.execution_id)
+    attempt = read_attempt(session, key)
+    if execution is None or attempt is None:
+        return _lost(session, outcome)
+    event = AttemptEnded(
+        step=key.step,
+        attempt=key.attempt,
+        outcome=outcome.status,
+        permanent=outcome.permanent,
+        may_repeat=attempt.may_repeat,
+        jitter=_jitter.random(),
+        progress=progress_of(session, key),
+    )
+    decision = decide(state_of(session, execution), event, database_now(session))
+    if not transitions.end_attempt(session, key, claim.number, outcome.status, outcome.detail):
+        return _lost(session, outcome)
+    tell(session, key, f"attempt_{outcome.status.value}", detail=outcome.detail, reason=decision.reason.value)
+    applied = apply(session, execution, decision, attempt=attempt)
+    if not applied.ok:
+        return _lost(session, outcome)
+    session.commit()
+    log.info("attempt_ended", outcome=outcome.status.value, detail=outcome.detail, then=decision.reason.value)
+    dispatcher.dispatch(session, applied.wake_ups)
+    return decision.reason
+
+
+def _lost(session: Session, outcome: Outcome) -> Reason:
+    session.rollback()
+    log.warning("lease_lost", outcome=outcome.status.value, next="the newer claim decides")
+    return Reason.STALE

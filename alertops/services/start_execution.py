@@ -1,0 +1,128 @@
+"""An alert becomes an execution: committed with its first step waiting before anybody says 2xx.
+
+Alerts with the same dedup key race for a unique partial index; one opens the execution, the others
+join it. The broker is told after the commit; when it is down, the row waits for recovery.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import structlog
+from sqlalchemy import func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from alertops.errors import ConflictError
+from alertops.escalation.flow import flow_from_json
+from alertops.escalation.plan import planned_step
+from alertops.escalation.states import OPEN_FOR_DEDUPLICATION, ExecutionStatus
+from alertops.models import Execution, Flow, FlowRevision
+from alertops.services import transitions
+from alertops.services.dispatch import Dispatcher, StepWakeUp
+from alertops.services.keys import StepKey
+from alertops.services.lock import lock_execution
+from alertops.services.timeline import tell
+
+log = structlog.get_logger(__name__)
+
+# Between "an execution with this key is open" and our lock on it, it may be answered and closed, and
+# then another alert may open the next. Losing that race this often in a row means something is wrong.
+MAX_TRIES = 5
+
+
+@dataclass(frozen=True)
+class Alert:
+    """What came in. `details` is plain JSON."""
+
+    summary: str
+    severity: str
+    details: dict[str, Any]
+    dedup_key: str | None = None
+
+
+@dataclass(frozen=True)
+class Started:
+    """The execution that the alert opened, or joined (`created` is false)."""
+
+    execution: Execution
+    created: bool
+
+
+def start_execution(
+    session: Session, dispatcher: Dispatcher, flow: Flow, alert: Alert, actor_id: UUID | None
+) -> Started:
+    """Open an execution of the flow's newest revision, or join the open one with the same dedup key."""
+    for _ in range(MAX_TRIES):
+        execution_id = _insert(session, flow, alert)
+        if execution_id is not None:
+            return _open(session, dispatcher, execution_id, actor_id)
+        joined = _join(session, flow, alert, actor_id)
+        if joined is not None:
+            return joined
+    raise ConflictError("executions with this dedup_key open and close faster than this alert can join one")
+
+
+def _insert(session: Session, flow: Flow, alert: Alert) -> UUID | None:
+    """Insert the execution; None when one with this key is open."""
+    open_states = ", ".join(f"'{status}'" for status in OPEN_FOR_DEDUPLICATION)
+    return session.execute(
+        insert(Execution)
+        .values(
+            team_id=flow.team_id,
+            flow_id=flow.id,
+            revision_number=flow.revision_number,
+            status=ExecutionStatus.RUNNING,
+            summary=alert.summary,
+            severity=alert.severity,
+            dedup_key=alert.dedup_key,
+            details=alert.details,
+            anchor_at=func.now(),
+        )
+        .on_conflict_do_nothing(
+            index_elements=["flow_id", "dedup_key"],
+            index_where=text(f"dedup_key IS NOT NULL AND status IN ({open_states})"),
+        )
+        .returning(Execution.id)
+    ).scalar_one_or_none()
+
+
+def _open(session: Session, dispatcher: Dispatcher, execution_id: UUID, actor_id: UUID | None) -> Started:
+    execution = session.get_one(Execution, execution_id)
+    definition = session.get_one(FlowRevision, (execution.flow_id, execution.revision_number)).definition
+    first = planned_step(flow_from_json(definition), execution.anchor_at, 1)
+    if first is None:
+        raise ValueError("a flow has at least one node, so a first step")
+    transitions.insert_step(session, execution_id, first)
+    tell(session, execution_id, "started", actor_id=actor_id, revision=execution.revision_number)
+    session.commit()
+    log.info("execution_started", execution=str(execution_id), first_due_at=first.due_at.isoformat())
+    dispatcher.dispatch(session, [StepWakeUp(StepKey(execution_id, first.number), first.due_at)])
+    return Started(execution, created=True)
+
+
+def _join(session: Session, flow: Flow, alert: Alert, actor_id: UUID | None) -> Started | None:
+    """Count the alert on the open execution; None when it was closed before it could be locked."""
+    found = session.scalars(
+        select(Execution.id).where(
+            Execution.flow_id == flow.id,
+            Execution.dedup_key == alert.dedup_key,
+            Execution.status.in_(OPEN_FOR_DEDUPLICATION),
+        )
+    ).one_or_none()
+    execution = lock_execution(session, found) if found is not None else None
+    if execution is None or execution.status not in OPEN_FOR_DEDUPLICATION:
+        session.rollback()
+        return None
+    session.execute(
+        update(Execution)
+        .where(Execution.id == execution.id)
+        .values(alert_count=Execution.alert_count + 1)
+        .execution_options(synchronize_session=False)
+    )
+    tell(session, execution.id, "alert_repeated", actor_id=actor_id, summary=alert.summary)
+    session.commit()
+    session.refresh(execution)
+    return Started(execution, created=False)

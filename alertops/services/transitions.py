@@ -1,0 +1,199 @@
+"""Every change of a state, as a guarded statement. Each returns whether it was this caller who did it.
+
+"No row" is an answer, not an error: somebody else got there first. All but the two marks are made
+under the execution's row lock (`lock.py`); the guards hold even if a caller forgot it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CursorResult, func, select, tuple_, update
+from sqlalchemy.orm import Session
+
+from alertops.escalation.plan import PlannedStep
+from alertops.escalation.states import AttemptStatus, ExecutionStatus, StepStatus
+from alertops.models import Attempt, Execution, Step
+from alertops.services.keys import AttemptKey, StepKey
+
+_now = func.clock_timestamp
+
+
+def move_execution(
+    session: Session,
+    execution_id: UUID,
+    came_from: ExecutionStatus,
+    to: ExecutionStatus,
+    actor_id: UUID | None,
+) -> bool:
+    """came_from -> to, with the times and the person that go with it."""
+    values: dict[str, Any] = {"status": to}
+    if to is ExecutionStatus.ACKNOWLEDGED:
+        values |= {"acknowledged_at": _now(), "acknowledged_by": actor_id}
+    else:
+        values |= {"ended_at": _now()}
+    return _changed(
+        session,
+        update(Execution).where(Execution.id == execution_id, Execution.status == came_from).values(values),
+    )
+
+
+def insert_step(session: Session, execution_id: UUID, planned: PlannedStep) -> None:
+    """(nothing) -> waiting."""
+    session.add(
+        Step(
+            execution_id=execution_id,
+            number=planned.number,
+            round=planned.round,
+            node_index=planned.node_index,
+            status=StepStatus.WAITING,
+            planned_at=planned.due_at,
+            due_at=planned.due_at,
+        )
+    )
+    session.flush()
+
+
+def fire_step(session: Session, key: StepKey) -> bool:
+    """waiting and due -> fired."""
+    return _changed(
+        session,
+        update(Step)
+        .where(
+            Step.execution_id == key.execution_id,
+            Step.number == key.step,
+            Step.status == StepStatus.WAITING,
+            Step.due_at <= _now(),
+        )
+        .values(status=StepStatus.FIRED, fired_at=_now()),
+    )
+
+
+def bring_step_forward(session: Session, key: StepKey) -> bool:
+    """waiting and due later -> waiting and due now. The message under way will find it fired."""
+    return _changed(
+        session,
+        update(Step)
+        .where(
+            Step.execution_id == key.execution_id,
+            Step.number == key.step,
+            Step.status == StepStatus.WAITING,
+            Step.due_at > _now(),
+        )
+        .values(due_at=_now(), dispatched_at=None),
+    )
+
+
+def cancel_waiting_steps(session: Session, execution_id: UUID) -> None:
+    """waiting -> cancelled."""
+    session.execute(
+        update(Step)
+        .where(Step.execution_id == execution_id, Step.status == StepStatus.WAITING)
+        .values(status=StepStatus.CANCELLED)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def cancel_scheduled_attempts(session: Session, execution_id: UUID) -> None:
+    """scheduled -> cancelled. What is being sent stays: it is on its way."""
+    session.execute(
+        update(Attempt)
+        .where(Attempt.execution_id == execution_id, Attempt.status == AttemptStatus.SCHEDULED)
+        .values(status=AttemptStatus.CANCELLED, finished_at=_now())
+        .execution_options(synchronize_session=False)
+    )
+
+
+def claim_attempt(
+    session: Session, key: AttemptKey, seen_claim: int, lease_seconds: float, *, may_repeat: bool
+) -> bool:
+    """scheduled and due, or sending with an expired lease -> sending, under the next claim number."""
+    due = (Attempt.status == AttemptStatus.SCHEDULED) & (Attempt.due_at <= _now())
+    abandoned = (Attempt.status == AttemptStatus.SENDING) & (Attempt.lease_until <= _now())
+    return _changed(
+        session,
+        update(Attempt)
+        .where(_is(key), Attempt.claim_number == seen_claim, due | abandoned)
+        .values(
+            status=AttemptStatus.SENDING,
+            claim_number=seen_claim + 1,
+            lease_until=_now() + timedelta(seconds=lease_seconds),
+            transmit_at=None,
+            may_repeat=may_repeat,
+        ),
+    )
+
+
+def mark_transmit(session: Session, key: AttemptKey, claim: int, needed_seconds: float) -> bool:
+    """sending under this claim, with enough of the lease left -> about to be transmitted."""
+    return _changed(
+        session,
+        update(Attempt)
+        .where(
+            _is(key),
+            Attempt.claim_number == claim,
+            Attempt.status == AttemptStatus.SENDING,
+            Attempt.lease_until >= _now() + timedelta(seconds=needed_seconds),
+        )
+        .values(transmit_at=_now()),
+    )
+
+
+def end_attempt(session: Session, key: AttemptKey, claim: int, outcome: AttemptStatus, detail: str) -> bool:
+    """scheduled or sending under this claim -> delivered, failed, unknown or cancelled."""
+    return _changed(
+        session,
+        update(Attempt)
+        .where(
+            _is(key),
+            Attempt.claim_number == claim,
+            Attempt.status.in_((AttemptStatus.SCHEDULED, AttemptStatus.SENDING)),
+        )
+        .values(status=outcome, finished_at=_now(), detail=detail),
+    )
+
+
+def mark_steps_dispatched(session: Session, keys: Sequence[StepKey], *, recovering: bool) -> None:
+    """Note that the broker has wake-ups for these. A locked row is skipped: it is being fired already."""
+    if not keys:
+        return
+    found = tuple_(Step.execution_id, Step.number)
+    free = (
+        select(Step.execution_id, Step.number)
+        .where(found.in_(keys))
+        .with_for_update(key_share=True, skip_locked=True)
+    )
+    session.execute(
+        update(Step)
+        .where(found.in_(free))
+        .values(dispatched_at=_now(), recovery_count=Step.recovery_count + int(recovering))
+        .execution_options(synchronize_session=False)
+    )
+
+
+def mark_attempts_dispatched(session: Session, keys: Sequence[AttemptKey], *, recovering: bool) -> None:
+    """The same for attempts."""
+    if not keys:
+        return
+    columns = (Attempt.execution_id, Attempt.step_number, Attempt.target_number, Attempt.number)
+    found = tuple_(*columns)
+    free = select(*columns).where(found.in_(keys)).with_for_update(key_share=True, skip_locked=True)
+    session.execute(
+        update(Attempt)
+        .where(found.in_(free))
+        .values(dispatched_at=_now(), recovery_count=Attempt.recovery_count + int(recovering))
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _is(key: AttemptKey) -> Any:
+    columns = (Attempt.execution_id, Attempt.step_number, Attempt.target_number, Attempt.number)
+    return tuple_(*columns) == tuple_(*key)
+
+
+def _changed(session: Session, statement: Any) -> bool:
+    result: CursorResult[Any] = session.execute(statement.execution_options(synchronize_session=False))  # type: ignore[assignment]  # an UPDATE gives a cursor's result
+    return result.rowcount == 1
