@@ -1,0 +1,67 @@
+"""Celery's settings, each with its why. Used by the workers, by Flower, and by the API to publish.
+
+Pools: both kinds of worker run threads. Firing waits for Postgres and sending waits for SMTP, so the
+threads spend their time waiting; `docs/decisions/0006-thread-pools.md` has the measurements.
+"""
+
+from __future__ import annotations
+
+from alertops.config import load_settings
+from tasks.queues import task_queues as _task_queues
+
+_settings = load_settings()
+
+# ---- broker
+broker_url = _settings.broker_url
+# A broker that went away is noticed in 10 to 20 s; the default of 120 s would be minutes of silence.
+broker_heartbeat = 10
+# A worker that gives up (the default: after 100 tries) is a worker that needs a person at 3 a.m.
+broker_connection_max_retries = None
+broker_connection_retry_on_startup = True
+broker_connection_timeout = 4
+# What Celery itself publishes waits for the broker's confirm. Wake-ups go through `tasks.publisher`,
+# which pipelines its confirms and sees what could not be routed.
+broker_transport_options = {"confirm_publish": True}
+
+# ---- queues
+# Every queue is a quorum queue in this list: Celery turns global QoS off when it sees one, and binds
+# each of them to the delayed-delivery exchange.
+task_queues = _task_queues()
+task_default_queue = "recovery"
+task_create_missing_queues = False
+broker_native_delayed_delivery_queue_type = "quorum"
+task_default_delivery_mode = "persistent"
+
+# ---- acknowledging messages
+# After the work, so that a worker that dies leaves its messages to others. That makes copies, which
+# the claims in the database tell apart; neither setting is what makes a send happen once.
+task_acks_late = True
+task_reject_on_worker_lost = True
+# A task that raises goes to the dead-letter queue, where it is seen. Its row waits for recovery.
+task_acks_on_failure_or_timeout = False
+# A task under way when the connection drops is finished and fenced; stopping it in mid-send would only
+# turn a known outcome into an unknown one.
+worker_cancel_long_running_tasks_on_connection_loss = False
+
+# ---- tasks
+imports = ("tasks.signals", "tasks.bootsteps", "tasks.fire_step", "tasks.send_attempt", "tasks.recover")
+# The row is the result.
+task_ignore_result = True
+result_backend = None
+task_serializer = "json"
+accept_content = ["json"]
+enable_utc = True
+timezone = "UTC"
+# Celery must not repeat a failed publish by itself: dispatch is bounded, and recovery repairs.
+task_publish_retry = False
+
+# ---- workers
+# A waiting message is held for less than a second (the broker waits the whole seconds), and prefetch
+# is static on quorum queues: 16 for each thread lets a worker hold 100 and more such fractions.
+worker_prefetch_multiplier = 16
+# Flower shows what the workers tell.
+worker_send_task_events = True
+task_send_sent_event = False
+# Structured logs are set up in `tasks.signals`; Celery's own format would lose the fields.
+worker_hijack_root_logger = False
+worker_redirect_stdouts = False

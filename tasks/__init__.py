@@ -1,0 +1,17 @@
+"""The Celery side: what wakes up, and how.
+
+app.py          the application; `celery -A tasks worker ...` finds it here
+queues.py       the queues and the dead-letter queue behind them
+delay.py        how a message waits in the broker until it is due
+publisher.py    publishing with pipelined confirms; nothing unroutable is lost in silence
+fire_step.py    thin tasks: take a key, call one service
+send_attempt.py
+recover.py
+resources.py    what a worker process opens once: database, publisher, channels
+bootsteps.py    recovery at every connection to the broker, and on a slow tick
+signals.py      logs; recovery when a worker is ready
+"""
+
+from tasks.app import app
+
+__all__ = ["app"]

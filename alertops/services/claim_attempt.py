@@ -138,7 +138,7 @@ def _notification(
     session: Session, execution: Execution, state: State, attempt: Attempt, may_repeat: bool
 ) -> Notification:
     team_name, flow_name = session.execute(
-        select(Team.name, Flow.name).where(Team.id == execution.team_id, Flow.id == execution.flow_id)
+        select(Team.name, Flow.name).join(Team, Flow.team_id == Team.id).where(Flow.id == execution.flow_id)
     ).one()
     return Notification(
         key=AttemptKey.of(attempt).idempotency_key,

@@ -1,0 +1,31 @@
+"""The state of the database's schema: migrate it, and tell whether it is current."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+
+
+def migration_config(connection: Connection | None = None) -> Config:
+    """Alembic's configuration for this package's migrations, on this connection when one is given."""
+    config = Config()
+    config.set_main_option("script_location", str(files("alertops") / "migrations"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def migrate(connection: Connection, revision: str = "head") -> None:
+    """Bring the schema to this revision and commit; at the revision already, it does nothing."""
+    command.upgrade(migration_config(connection), revision)
+    connection.commit()
+
+
+def is_current(connection: Connection) -> bool:
+    """Whether every migration of this code has been applied."""
+    newest = ScriptDirectory.from_config(migration_config()).get_current_head()
+    return MigrationContext.configure(connection).get_current_revision() == newest

@@ -1,0 +1,20 @@
+"""Somebody opens a team, and is its owner."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from alertops.models import Membership, Team
+from alertops.models.team import Role
+
+
+def create_team(session: Session, owner_id: UUID, *, name: str) -> Team:
+    """Create the team with its owner, and commit."""
+    team = Team(name=name)
+    session.add(team)
+    session.flush()
+    session.add(Membership(team_id=team.id, user_id=owner_id, role=Role.OWNER))
+    session.commit()
+    return team

@@ -1,0 +1,91 @@
+"""Lists, a page at a time: always in the same order, and a page starts where the last one ended.
+
+A page is found by the place of the row before it, not by counting rows, so that what is inserted
+meanwhile neither repeats nor hides anything, and the last page is as cheap as the first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic, TypeVar
+from uuid import UUID
+
+from sqlalchemy import Select, select, tuple_
+from sqlalchemy.orm import Session, selectinload
+
+from alertops.models import Execution, Flow, Team, TimelineEntry
+from alertops.services.access import member_of
+
+M = TypeVar("M", Team, Flow, Execution)
+Row = TypeVar("Row")
+Spot = TypeVar("Spot")
+
+
+@dataclass(frozen=True)
+class Place:
+    """The place of a row in a list that is ordered by creation."""
+
+    created_at: datetime
+    id: UUID
+
+
+@dataclass(frozen=True)
+class Page(Generic[Row, Spot]):
+    """Some rows of a list, and the place after which the next page starts (None at the end)."""
+
+    items: list[Row]
+    next: Spot | None
+
+
+def teams_of(session: Session, user_id: UUID, *, after: Place | None, limit: int) -> Page[Team, Place]:
+    """The teams that the user is a member of, newest first."""
+    return _newest_first(session, select(Team).where(member_of(user_id, Team.id)), Team, after, limit)
+
+
+def flows_of(session: Session, team_id: UUID, *, after: Place | None, limit: int) -> Page[Flow, Place]:
+    """The team's flows with their nodes, newest first."""
+    query = select(Flow).where(Flow.team_id == team_id).options(selectinload(Flow.nodes))
+    return _newest_first(session, query, Flow, after, limit)
+
+
+def executions_of(
+    session: Session, team_id: UUID, *, status: str | None, after: Place | None, limit: int
+) -> Page[Execution, Place]:
+    """The team's executions (in this state), newest first."""
+    query = select(Execution).where(Execution.team_id == team_id)
+    if status is not None:
+        query = query.where(Execution.status == status)
+    return _newest_first(session, query, Execution, after, limit)
+
+
+def timeline_of(
+    session: Session, execution_id: UUID, *, after: int | None, limit: int
+) -> Page[TimelineEntry, int]:
+    """What happened to the execution, oldest first."""
+    query = (
+        select(TimelineEntry)
+        .where(TimelineEntry.execution_id == execution_id, TimelineEntry.id > (after or 0))
+        .order_by(TimelineEntry.id)
+    )
+    return _page(session, query, limit, lambda entry: entry.id)
+
+
+def _newest_first(
+    session: Session, query: Select[M], model: type[M], after: Place | None, limit: int
+) -> Page[M, Place]:
+    order = tuple_(model.created_at, model.id)
+    if after is not None:
+        query = query.where(order < (after.created_at, after.id))
+    query = query.order_by(model.created_at.desc(), model.id.desc())
+    return _page(session, query, limit, lambda row: Place(row.created_at, row.id))
+
+
+def _page(
+    session: Session, query: Select[Row], limit: int, place: Callable[[Row], Spot]
+) -> Page[Row, Spot]:
+    # One row more than asked for tells whether there is a next page.
+    rows = list(session.scalars(query.limit(limit + 1)))
+    items = rows[:limit]
+    return Page(items, place(items[-1]) if len(rows) > limit else None)

@@ -1,0 +1,7 @@
+"""The Celery application."""
+
+from __future__ import annotations
+
+from celery import Celery
+
+app = Celery("alertops", config_source="celeryconfig", set_as_current=True)

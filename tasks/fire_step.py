@@ -1,0 +1,25 @@
+"""The task that a step's wake-up runs."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import structlog
+
+from alertops.services.dispatch import FIRE_STEP
+from alertops.services.fire_step import fire_step
+from alertops.services.keys import StepKey
+from tasks.app import app
+from tasks.resources import resources
+
+log = structlog.get_logger(__name__)
+
+
+@app.task(name=FIRE_STEP)  # type: ignore[untyped-decorator]
+def fire_step_task(execution_id: str, step: int) -> None:
+    """Fire a step if it is due and waiting."""
+    key = StepKey(UUID(execution_id), step)
+    with structlog.contextvars.bound_contextvars(execution=execution_id, step=step):
+        with resources().sessions() as session:
+            reason = fire_step(session, resources().dispatcher, key)
+        log.debug("woken", reason=reason.value)

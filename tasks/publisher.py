@@ -1,0 +1,176 @@
+"""Publishing wake-ups: confirms pipelined, unroutable messages noticed, waits bounded.
+
+The broker confirms a message that it could not route just as it confirms any other; `mandatory` makes
+it return such a message first. A batch is published whole, then its confirms are collected.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from queue import Empty, LifoQueue
+from typing import Any
+
+from amqp.exceptions import AMQPError
+from celery import Celery
+from celery.utils import uuid
+from kombu import Connection, Producer
+from kombu.exceptions import KombuError
+
+from alertops.errors import BrokerUnavailableError
+from alertops.services.dispatch import Message
+from tasks.delay import declare_topology, route
+
+BROKER_ERRORS = (OSError, AMQPError, KombuError)
+
+
+class Line:
+    """One connection to the broker with one channel in confirm mode. Not shared between threads."""
+
+    def __init__(self, app: Celery, timeout: float) -> None:
+        self._app = app
+        # Confirms are collected here, so the channel itself must not wait for each. No heartbeat: an
+        # idle line has nobody to send it; a dead one shows itself at the next publish.
+        self._connection: Connection = app.connection_for_write(
+            heartbeat=0,
+            connect_timeout=timeout,
+            transport_options={
+                "confirm_publish": False,
+                "read_timeout": timeout,
+                "write_timeout": timeout,
+                "max_retries": 0,
+            },
+        )
+        self._connection.connect()
+        self._channel = self._connection.default_channel
+        self._channel.confirm_select()
+        self._producer = Producer(self._channel, auto_declare=False, on_return=self._on_return)
+        self._channel.events["basic_ack"].add(self._on_ack)
+        self._channel.events["basic_nack"].add(self._on_nack)
+        self._published = 0
+        self._waiting: set[int] = set()
+        self._refused: set[int] = set()
+        self._returned: set[str] = set()
+
+    def declare(self) -> None:
+        """Declare the topology; a few hundred milliseconds when it is there already."""
+        declare_topology(self._connection)
+
+    def publish(self, messages: Sequence[Message], timeout: float) -> list[bool]:
+        """Publish all, then wait for all confirms; whether each reached a queue."""
+        self._refused.clear()
+        self._returned.clear()
+        sent = [self._send(message) for message in messages]
+        deadline = time.monotonic() + timeout
+        while self._waiting:
+            self._connection.drain_events(timeout=max(0.001, deadline - time.monotonic()))
+        return [tag not in self._refused and id_ not in self._returned for tag, id_ in sent]
+
+    def close(self) -> None:
+        self._connection.collect(socket_timeout=1)
+
+    def _send(self, message: Message) -> tuple[int, str]:
+        id_ = uuid()
+        way = route(message.routing_key, message.delay_seconds)
+        eta = datetime.now(UTC) + timedelta(seconds=message.delay_seconds) if message.delay_seconds else None
+        task = self._app.amqp.create_task_message(
+            id_, message.task, args=message.args, eta=eta, ignore_result=True
+        )
+        self._published += 1
+        self._waiting.add(self._published)
+        self._app.amqp.send_task_message(
+            self._producer,
+            message.task,
+            task,
+            exchange=way.exchange,
+            routing_key=way.routing_key,
+            mandatory=True,
+        )
+        return self._published, id_
+
+    def _settle(self, tag: int, multiple: bool) -> set[int]:
+        done = {t for t in self._waiting if t <= tag} if multiple else {tag}
+        self._waiting -= done
+        return done
+
+    def _on_ack(self, tag: int, multiple: bool = False) -> None:
+        self._settle(tag, multiple)
+
+    def _on_nack(self, tag: int, multiple: bool = False, *_: Any) -> None:
+        self._refused |= self._settle(tag, multiple)
+
+    def _on_return(self, _error: Any, _exchange: str, _routing_key: str, message: Any) -> None:
+        self._returned.add(message.properties["correlation_id"])
+
+
+class ConfirmingPublisher:
+    """Publishes from any thread, over lines that are kept open between uses."""
+
+    def __init__(self, app: Celery, timeout_seconds: float) -> None:
+        self._app = app
+        self._timeout = timeout_seconds
+        self._idle: LifoQueue[Line] = LifoQueue()
+        self._declared = False
+
+    def prepare(self) -> None:
+        """Connect and declare the topology ahead of the first message."""
+        self.publish([])
+
+    def publish(self, messages: Sequence[Message]) -> list[bool]:
+        """See `alertops.services.dispatch.Publisher`.
+
+        A line that was idle may be dead without knowing; then the batch is published once more on a
+        new one. What the first try got through is a duplicate wake-up, and those do nothing.
+        """
+        try:
+            with self._idle_line() as line:
+                if line is not None:
+                    return line.publish(messages, self._timeout)
+        except BROKER_ERRORS:
+            self._forget_lines()
+        try:
+            with self._new_line() as line:
+                return line.publish(messages, self._timeout)
+        except BROKER_ERRORS as error:
+            self._forget_lines()
+            raise BrokerUnavailableError(f"{type(error).__name__}: {error}") from error
+
+    @contextmanager
+    def _idle_line(self) -> Iterator[Line | None]:
+        try:
+            line = self._idle.get_nowait()
+        except Empty:
+            yield None
+            return
+        with self._kept(line):
+            yield line
+
+    @contextmanager
+    def _new_line(self) -> Iterator[Line]:
+        line = Line(self._app, self._timeout)
+        with self._kept(line):
+            if not self._declared:
+                line.declare()
+                self._declared = True
+            yield line
+
+    @contextmanager
+    def _kept(self, line: Line) -> Iterator[None]:
+        """Keep the line for the next use when it worked, close it when it did not."""
+        try:
+            yield
+        except BaseException:
+            line.close()
+            raise
+        self._idle.put(line)
+
+    def _forget_lines(self) -> None:
+        """After a fault the broker may be another, or empty: connect and declare anew."""
+        self._declared = False
+        while True:
+            try:
+                self._idle.get_nowait().close()
+            except Empty:
+                return

@@ -1,0 +1,72 @@
+"""The queues: quorum queues behind topic exchanges, each with a way out for poison.
+
+    fire          steps that came due; never waits behind a slow provider
+    send.<channel>  attempts, one queue a channel, so that a channel that hangs delays no other
+    recovery      the recovery task
+
+Delayed delivery routes by topic, so a direct exchange would not do.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kombu import Exchange, Queue
+
+CHANNELS = ("email",)
+FIRE = "fire"
+RECOVERY = "recovery"
+
+EXCHANGE = Exchange("alertops", type="topic", durable=True)
+DEAD_LETTER_EXCHANGE = Exchange("alertops.dead-letter", type="fanout", durable=True)
+DEAD_LETTER_QUEUE = Queue(
+    "dead-letter",
+    exchange=DEAD_LETTER_EXCHANGE,
+    routing_key="#",
+    durable=True,
+    queue_arguments={"x-queue-type": "quorum"},
+)
+
+# A message that takes its worker down comes back; after this often it is set aside. RabbitMQ before 4
+# has no limit of its own.
+DELIVERY_LIMIT = 20
+
+
+class GuardedQueue(Queue):  # type: ignore[misc]  # kombu has no types
+    """A queue that declares its dead-letter queue before itself.
+
+    A quorum queue that dead-letters into an exchange that is missing keeps the message where nobody
+    sees it. Declaring in this order, whoever declares, makes that impossible.
+    """
+
+    def declare(self, *args: Any, **kwargs: Any) -> str:
+        DEAD_LETTER_QUEUE.bind(self.channel).declare()
+        name: str = super().declare(*args, **kwargs)
+        return name
+
+
+def send_queue(channel: str) -> str:
+    """The name, and the routing key, of a channel's queue."""
+    return f"send.{channel}"
+
+
+def task_queues() -> list[Queue]:
+    """All queues that workers consume."""
+    return [_queue(FIRE), *(_queue(send_queue(channel)) for channel in CHANNELS), _queue(RECOVERY)]
+
+
+def _queue(name: str) -> GuardedQueue:
+    return GuardedQueue(
+        name,
+        exchange=EXCHANGE,
+        routing_key=name,
+        durable=True,
+        queue_arguments={
+            "x-queue-type": "quorum",
+            "x-delivery-limit": DELIVERY_LIMIT,
+            "x-dead-letter-exchange": DEAD_LETTER_EXCHANGE.name,
+            # At least once needs a queue that refuses rather than drops when it is full.
+            "x-dead-letter-strategy": "at-least-once",
+            "x-overflow": "reject-publish",
+        },
+    )

@@ -1,0 +1,32 @@
+"""The recovery task, and how to ask for it."""
+
+from __future__ import annotations
+
+import structlog
+
+from alertops.services.recover import recover
+from tasks.app import app
+from tasks.publisher import BROKER_ERRORS
+from tasks.queues import RECOVERY
+from tasks.resources import resources
+
+log = structlog.get_logger(__name__)
+
+# A request that nobody took in this time is stale: the next one is on its way.
+EXPIRES_SECONDS = 60
+
+
+@app.task(name="alertops.recover")  # type: ignore[untyped-decorator]
+def recover_task(trigger: str) -> None:
+    """Dispatch again what was lost; `trigger` says who asked."""
+    with structlog.contextvars.bound_contextvars(trigger=trigger):
+        recovered = recover(resources().sessions, resources().dispatcher, resources().timing)
+        log.debug("recovery_ran" if recovered else "recovery_runs_elsewhere")
+
+
+def request_recovery(trigger: str) -> None:
+    """Put a recovery task on its queue. A broker that does not take it is about to be reconnected to."""
+    try:
+        recover_task.apply_async(args=(trigger,), queue=RECOVERY, expires=EXPIRES_SECONDS)
+    except BROKER_ERRORS as error:
+        log.warning("recovery_not_requested", trigger=trigger, error=str(error), next="the next tick asks")

@@ -1,0 +1,38 @@
+"""What a worker process opens once and keeps: settings, database, publisher, channels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from sqlalchemy.orm import Session, sessionmaker
+
+from alertops.channels.base import Channel
+from alertops.channels.email import EmailChannel
+from alertops.config import Timing, load_settings
+from alertops.db import session_factory
+from alertops.services.dispatch import Dispatcher
+from tasks.app import app
+from tasks.publisher import ConfirmingPublisher
+
+
+@dataclass(frozen=True)
+class Resources:
+    sessions: sessionmaker[Session]
+    dispatcher: Dispatcher
+    channels: Mapping[str, Channel]
+    timing: Timing
+
+
+@cache
+def resources() -> Resources:
+    """Opened at the first use, in the process that uses it: nothing here may cross a fork."""
+    settings = load_settings()
+    email = EmailChannel(settings.smtp)
+    return Resources(
+        sessions=session_factory(settings.database_url),
+        dispatcher=Dispatcher(ConfirmingPublisher(app, settings.timing.publish_timeout)),
+        channels={email.name: email},
+        timing=settings.timing,
+    )

@@ -1,0 +1,28 @@
+"""The task that an attempt's wake-up runs."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import structlog
+
+from alertops.services.dispatch import SEND_ATTEMPT
+from alertops.services.keys import AttemptKey
+from alertops.services.send_attempt import send_attempt
+from tasks.app import app
+from tasks.resources import resources
+
+log = structlog.get_logger(__name__)
+
+
+@app.task(name=SEND_ATTEMPT)  # type: ignore[untyped-decorator]
+def send_attempt_task(execution_id: str, step: int, target: int, attempt: int) -> None:
+    """Send an attempt if it is due and free."""
+    key = AttemptKey(UUID(execution_id), step, target, attempt)
+    here = resources()
+    with structlog.contextvars.bound_contextvars(
+        execution=execution_id, step=step, target=target, attempt=attempt
+    ):
+        with here.sessions() as session:
+            reason = send_attempt(session, here.dispatcher, here.channels, here.timing, key)
+        log.debug("woken", reason=reason.value)

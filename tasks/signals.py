@@ -1,0 +1,23 @@
+"""What Celery tells, and what we do about it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery.signals import setup_logging, worker_ready
+
+from alertops.config import load_settings
+from alertops.logs import configure_logging
+from tasks.recover import request_recovery
+
+
+@setup_logging.connect  # type: ignore[untyped-decorator]
+def configure_logs(**_: Any) -> None:
+    """Connected, this also keeps Celery from setting up its own logging."""
+    settings = load_settings()
+    configure_logging(settings.log_format, settings.log_level)
+
+
+@worker_ready.connect  # type: ignore[untyped-decorator]
+def recover_when_ready(**_: Any) -> None:
+    request_recovery("worker_ready")

@@ -1,0 +1,110 @@
+"""Services and API on a real database; the broker is a list that a test can read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+
+import pytest
+from alertops.db import Base, session_factory
+from alertops.schema import migrate
+from alertops.services.dispatch import Dispatcher, Message
+from deploy.local.databases import create_database, drop_database
+from deploy.local.stack import PrivateStack
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import create_engine
+from sqlalchemy.orm import Session, sessionmaker
+
+from tests.integration.world import World
+
+
+class RecordingPublisher:
+    """Takes every message, and keeps it for the test to read or to deliver."""
+
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+
+    def publish(self, messages: Sequence[Message]) -> list[bool]:
+        self.messages += messages
+        return [True] * len(messages)
+
+
+@pytest.fixture(scope="session")
+def migrated_database(stack: PrivateStack) -> Iterator[str]:
+    name = f"alertops_test_{os.getpid()}"
+    server = stack.addresses.database_url
+    url = create_database(server, name)
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        migrate(connection)
+    engine.dispose()
+    yield url
+    drop_database(server, name)
+
+
+@pytest.fixture(scope="session")
+def all_sessions(migrated_database: str) -> Iterator[sessionmaker[Session]]:
+    sessions = session_factory(migrated_database)
+    yield sessions
+    sessions.kw["bind"].dispose()
+
+
+@pytest.fixture
+def sessions(all_sessions: sessionmaker[Session]) -> sessionmaker[Session]:
+    """Sessions on an empty database."""
+    tables = ", ".join(table.name for table in Base.metadata.sorted_tables)
+    with all_sessions() as session:
+        session.connection().exec_driver_sql(f"TRUNCATE {tables} RESTART IDENTITY CASCADE")
+        session.commit()
+    return all_sessions
+
+
+@pytest.fixture
+def database_url(sessions: sessionmaker[Session], migrated_database: str) -> str:
+    """The address of an empty, migrated database."""
+    return migrated_database
+
+
+@pytest.fixture
+def session(sessions: sessionmaker[Session]) -> Iterator[Session]:
+    with sessions() as session:
+        yield session
+
+
+@pytest.fixture
+def publisher() -> RecordingPublisher:
+    return RecordingPublisher()
+
+
+@pytest.fixture
+def world(session: Session, publisher: RecordingPublisher) -> World:
+    """A team, a person, flows, and the hands of a clock."""
+    return World(session, Dispatcher(publisher), publisher)
+
+
+@pytest.fixture
+def app(database_url: str, publisher: RecordingPublisher) -> Iterator[Flask]:
+    from api import create_app
+    from api.config import load_api_settings
+
+    settings = load_api_settings(
+        {
+            "ALERTOPS_DATABASE_URL": database_url,
+            # Nothing listens there: the API has to do without a broker.
+            "ALERTOPS_BROKER_URL": "amqp://nobody:nothing@127.0.0.1:1/",
+            "ALERTOPS_JWT_SECRET": "a secret for the tests, long enough",
+            "ALERTOPS_SMTP_HOST": "127.0.0.1",
+            "ALERTOPS_MAIL_FROM": "alerts@alertops.test",
+        }
+    )
+    app = create_app(settings, publisher)
+    app.testing = True
+    yield app
+    with app.app_context():
+        app.extensions["sqlalchemy"].engine.dispose()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
