@@ -39,9 +39,9 @@ class GuardedQueue(Queue):  # type: ignore[misc]  # kombu has no types
     sees it. Declaring in this order, whoever declares, makes that impossible.
     """
 
-    def declare(self, *args: Any, **kwargs: Any) -> str:
-        DEAD_LETTER_QUEUE.bind(self.channel).declare()
-        name: str = super().declare(*args, **kwargs)
+    def declare(self, nowait: bool = False, channel: Any = None) -> str:
+        DEAD_LETTER_QUEUE.bind(channel or self.channel).declare()
+        name: str = super().declare(nowait=nowait, channel=channel)
         return name
 
 

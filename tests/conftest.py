@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from deploy.local.stack import PrivateStack, stack_from_environment
 
 STACK_ROOT = Path(__file__).parent.parent / ".local" / "test"

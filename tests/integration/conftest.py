@@ -6,16 +6,16 @@ import os
 from collections.abc import Iterator, Sequence
 
 import pytest
-from alertops.db import Base, session_factory
-from alertops.schema import migrate
-from alertops.services.dispatch import Dispatcher, Message
-from deploy.local.databases import create_database, drop_database
-from deploy.local.stack import PrivateStack
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session, sessionmaker
 
+from alertops.db import Base, session_factory
+from alertops.schema import migrate
+from alertops.services.dispatch import Dispatcher, Message
+from deploy.local.databases import create_database, drop_database
+from deploy.local.stack import PrivateStack
 from tests.integration.world import World
 
 

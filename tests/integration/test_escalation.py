@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from sqlalchemy import delete
+
 from alertops.channels.base import Certainty, ChannelError, Notification
 from alertops.escalation.decision import Reason
 from alertops.escalation.flow import OnFailure, OnUnknown
 from alertops.models import Membership, User
 from alertops.services.acknowledge import acknowledge
 from alertops.services.resolve import resolve
-from sqlalchemy import delete
-
 from tests.integration.world import World, node
 
 

@@ -13,6 +13,9 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
 from alertops.channels.base import Notification, Receipt
 from alertops.config import Timing
 from alertops.escalation.decision import Reason
@@ -34,8 +37,6 @@ from alertops.services.fire_step import fire_step
 from alertops.services.keys import AttemptKey, StepKey
 from alertops.services.send_attempt import send_attempt
 from alertops.services.start_execution import Alert, start_execution
-from sqlalchemy import select, text
-from sqlalchemy.orm import Session
 
 Behaviour = Callable[[Notification], None]
 

@@ -1,0 +1,92 @@
+"""`python -m deploy.local`: the private Postgres and RabbitMQ of this checkout."""
+
+import shlex
+from pathlib import Path
+
+import click
+
+from deploy.local import binaries
+from deploy.local.errors import LocalStackError
+from deploy.local.stack import PrivateStack, stack_from_environment
+
+
+class SentenceGroup(click.Group):
+    """A group whose commands fail with a sentence and exit code 1, without a traceback."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except LocalStackError as error:
+            raise click.ClickException(str(error)) from error
+
+
+def tell(sentence: str) -> None:
+    """Progress goes to stderr, so that stdout holds answers only."""
+    click.echo(sentence, err=True)
+
+
+@click.group(cls=SentenceGroup, help="The private Postgres and RabbitMQ of this checkout.")
+@click.option(
+    "--root",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path(".local/stack"),
+    show_default=True,
+    help="The folder that the servers belong to.",
+)
+@click.pass_context
+def main(context: click.Context, root: Path) -> None:
+    context.obj = root
+
+
+@main.command()
+@click.pass_obj
+def up(root: Path) -> None:
+    """Start the servers that the environment does not name; install them first where that is allowed."""
+    stack = stack_from_environment(root, tell)
+    for variable, url in stack.up().as_environment().items():
+        click.echo(f"{variable}={url}")
+
+
+@main.command()
+@click.option("--remove", is_flag=True, help="Also delete their data.")
+@click.pass_obj
+def down(root: Path, remove: bool) -> None:
+    """Stop the private servers."""
+    stack = PrivateStack(root, report=tell)
+    if remove:
+        stack.remove()
+    else:
+        stack.down()
+
+
+@main.command()
+@click.pass_obj
+def status(root: Path) -> None:
+    """Say of each private server whether it runs, and where; exit code 1 unless both do."""
+    stack = PrivateStack(root)
+    for server in stack.servers:
+        if server.is_running():
+            click.echo(f"{server.title} is running at {server.url}, its log is {server.log}")
+        else:
+            click.echo(f"{server.title} is not running")
+    if not stack.is_running():
+        raise click.exceptions.Exit(1)
+
+
+@main.command()
+@click.pass_obj
+def env(root: Path) -> None:
+    """Print the servers' addresses for a shell: eval "$(python -m deploy.local env)"."""
+    for variable, url in stack_from_environment(root).addresses.as_environment().items():
+        click.echo(f"export {variable}={shlex.quote(url)}")
+
+
+@main.command()
+def install() -> None:
+    """Find the programs of Postgres and RabbitMQ; install them where that is allowed."""
+    binaries.ensure_installed(report=tell)
+    click.echo(f"Postgres is in {binaries.postgres_folder()}, RabbitMQ in {binaries.rabbitmq_folder()}.")
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m deploy.local")
