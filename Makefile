@@ -1,0 +1,89 @@
+# AlertOps. `make help` tells what there is; nothing has to be run before it.
+
+PYTHON ?= python3
+BIN := .venv/bin
+LOCAL := $(BIN)/python -m deploy.local
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Tell what each target does
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# ---- what a person runs
+
+.PHONY: demo
+demo: install ## Watch real alerts escalate, through faults, in the terminal (about a minute)
+	@$(BIN)/python -m deploy.demo
+
+.PHONY: run
+run: install ## Start API, workers, Flower, mail sink, Postgres and RabbitMQ, and leave them up
+	@$(LOCAL) run
+
+.PHONY: stop
+stop: install ## End all that `make run` started
+	@$(LOCAL) stop
+
+# ---- what a developer and CI run
+
+.PHONY: test
+test: lint types contracts ## All checks and tests, on a private Postgres and RabbitMQ
+	@$(BIN)/python -m pytest
+
+.PHONY: quick
+quick: lint types contracts ## The checks and the tests that need no server (seconds)
+	@$(BIN)/python -m pytest tests/unit
+
+.PHONY: lint
+lint: install ## Formatting and lint
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+
+.PHONY: format
+format: install ## Bring the code into shape
+	@$(BIN)/ruff check --fix --quiet .
+	@$(BIN)/ruff format --quiet .
+
+.PHONY: types
+types: install ## Static types
+	@$(BIN)/mypy
+
+.PHONY: contracts
+contracts: install ## Which part may import which
+	@$(BIN)/lint-imports --no-logo
+
+.PHONY: coverage
+coverage: install ## Tests again, with the lines that none of them reached
+	@$(BIN)/python -m pytest --cov --cov-report=term-missing
+
+# ---- setting up
+
+.PHONY: install
+install: .venv/installed ## Make .venv and install the locked packages into it
+
+# A machine may have Python without its venv module (Debian packages it apart).
+.venv/installed: requirements.lock setup.cfg pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "AlertOps needs Python 3.11 or newer; name one with: make PYTHON=/path/to/python3.11 ..."; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null \
+		|| { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null \
+			&& echo "Installing Python's venv module ..." \
+			&& apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y python3-venv >/dev/null; } \
+		|| { echo "Python's venv module is missing; install it with: sudo apt-get install -y python3-venv"; exit 1; }
+	@echo "Installing the Python packages into .venv (about a minute) ..."
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable '.[dev]'
+	@touch $@
+
+.PHONY: lock
+lock: ## Write requirements.lock anew from the newest releases that setup.cfg allows
+	@rm -rf .local/lock && mkdir -p .local && $(PYTHON) -m venv .local/lock
+	@.local/lock/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@.local/lock/bin/python -m pip freeze --exclude-editable > requirements.lock
+	@rm -rf .local/lock
+
+.PHONY: clean
+clean: ## Stop everything and delete what this Makefile made
+	@[ ! -x $(BIN)/python ] || $(LOCAL) stop
+	@[ ! -x $(BIN)/python ] || $(LOCAL) down --remove
+	@rm -rf .venv .local .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info
