@@ -90,9 +90,7 @@ class Channel(Protocol):
 
     name: str
 
-    def open(
-        self, notification: Notification, *, within_seconds: float
-    ) -> AbstractContextManager[Delivery]:
+    def open(self, notification: Notification, *, within_seconds: float) -> AbstractContextManager[Delivery]:
         """Connect and speak up to the point of no return; raise `ChannelError` when that fails.
 
         Leaving the context closes the conversation, whether or not the message was transmitted.

@@ -16,6 +16,7 @@ from alertops.models.columns import CreatedAt, PrimaryId, length_of, one_of
 SEVERITIES = ("critical", "error", "warning", "info")
 MAX_SUMMARY = 1024
 MAX_DEDUP_KEY = 255
+OPEN_KEY_INDEX = "uq_executions_open_dedup_key"
 
 _open = ", ".join(f"'{status}'" for status in OPEN_FOR_DEDUPLICATION)
 
@@ -49,7 +50,7 @@ class Execution(Base):
         length_of("dedup_key", 1, MAX_DEDUP_KEY),
         # Alerts that race with the same key: the database lets one of them open an execution.
         Index(
-            "uq_executions_open_dedup_key",
+            OPEN_KEY_INDEX,
             "flow_id",
             "dedup_key",
             unique=True,

@@ -21,6 +21,7 @@ from alertops.escalation.events import Acknowledge, Resolve
 from alertops.escalation.machine import decide
 from alertops.escalation.states import AttemptStatus
 from alertops.models import Attempt, Execution
+from alertops.models.execution import OPEN_KEY_INDEX
 from alertops.services.apply import apply
 from alertops.services.lock import lock_execution, state_of
 
@@ -56,6 +57,8 @@ def answer(session: Session, execution_id: UUID, event: Acknowledge | Resolve, a
         session.commit()
     except IntegrityError as error:
         session.rollback()
+        if OPEN_KEY_INDEX not in str(error.orig):
+            raise
         raise _newer_open(execution) from error
     session.refresh(execution)
     changed = decision.reason is Reason.ANSWERED

@@ -29,12 +29,8 @@ def create_flow(
     Raises `InvalidInputError` when a recipient is not a member of the team.
     """
     _require_members(session, team_id, nodes)
-    definition = flow_from_json(
-        {"repeat": repeat, "nodes": [{"id": str(uuid4()), **node} for node in nodes]}
-    )
-    flow = models.Flow(
-        team_id=team_id, name=name, description=description, repeat=repeat, revision_number=1
-    )
+    definition = flow_from_json({"repeat": repeat, "nodes": [{"id": str(uuid4()), **node} for node in nodes]})
+    flow = models.Flow(team_id=team_id, name=name, description=description, repeat=repeat, revision_number=1)
     flow.nodes = [_row(position, node) for position, node in enumerate(definition.nodes)]
     session.add(flow)
     session.flush()
@@ -49,6 +45,8 @@ def _require_members(session: Session, team_id: UUID, nodes: Sequence[Mapping[st
         for position, node in enumerate(nodes)
         if node["recipient"]["type"] == "user"
     }
+    if not named:
+        return
     members = set(
         session.scalars(
             select(models.Membership.user_id).where(

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Protocol
 
 import structlog
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from alertops.db import commit_without_flush, database_now
@@ -75,17 +76,22 @@ class Dispatcher:
     def dispatch(self, session: Session, wake_ups: Sequence[WakeUp], *, recovering: bool = False) -> int:
         """Publish the wake-ups of committed rows; return how many the broker confirmed.
 
-        The session must have no transaction open. A broker that is down is logged, not raised.
+        The session must have no transaction open. Nothing is raised when the broker or the database
+        is down: what was committed stays committed, and recovery dispatches it.
         """
         if not wake_ups:
             return 0
-        now = database_now(session)
-        session.commit()
         try:
-            confirmed = self._publisher.publish([_message(wake_up, now) for wake_up in wake_ups])
-        except BrokerUnavailableError as error:
+            return self._publish_and_mark(session, wake_ups, recovering=recovering)
+        except (BrokerUnavailableError, DBAPIError) as error:
+            session.rollback()
             log.warning("dispatch_failed", rows=len(wake_ups), error=str(error), next="recovery dispatches")
             return 0
+
+    def _publish_and_mark(self, session: Session, wake_ups: Sequence[WakeUp], *, recovering: bool) -> int:
+        now = database_now(session)
+        session.commit()
+        confirmed = self._publisher.publish([_message(wake_up, now) for wake_up in wake_ups])
         published = [w for w, ok in zip(wake_ups, confirmed, strict=True) if ok]
         if len(published) < len(wake_ups):
             log.warning(

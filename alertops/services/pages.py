@@ -39,19 +39,19 @@ class Page(Generic[Row, Spot]):
     next: Spot | None
 
 
-def teams_of(session: Session, user_id: UUID, *, after: Place | None, limit: int) -> Page[Team, Place]:
+def teams_of(session: Session, user_id: UUID, *, limit: int, after: Place | None = None) -> Page[Team, Place]:
     """The teams that the user is a member of, newest first."""
     return _newest_first(session, select(Team).where(member_of(user_id, Team.id)), Team, after, limit)
 
 
-def flows_of(session: Session, team_id: UUID, *, after: Place | None, limit: int) -> Page[Flow, Place]:
+def flows_of(session: Session, team_id: UUID, *, limit: int, after: Place | None = None) -> Page[Flow, Place]:
     """The team's flows with their nodes, newest first."""
     query = select(Flow).where(Flow.team_id == team_id).options(selectinload(Flow.nodes))
     return _newest_first(session, query, Flow, after, limit)
 
 
 def executions_of(
-    session: Session, team_id: UUID, *, status: str | None, after: Place | None, limit: int
+    session: Session, team_id: UUID, *, limit: int, after: Place | None = None, status: str | None = None
 ) -> Page[Execution, Place]:
     """The team's executions (in this state), newest first."""
     query = select(Execution).where(Execution.team_id == team_id)
@@ -61,12 +61,12 @@ def executions_of(
 
 
 def timeline_of(
-    session: Session, execution_id: UUID, *, after: int | None, limit: int
+    session: Session, execution_id: UUID, *, limit: int, after: int = 0
 ) -> Page[TimelineEntry, int]:
     """What happened to the execution, oldest first."""
     query = (
         select(TimelineEntry)
-        .where(TimelineEntry.execution_id == execution_id, TimelineEntry.id > (after or 0))
+        .where(TimelineEntry.execution_id == execution_id, TimelineEntry.id > after)
         .order_by(TimelineEntry.id)
     )
     return _page(session, query, limit, lambda entry: entry.id)
@@ -82,9 +82,7 @@ def _newest_first(
     return _page(session, query, limit, lambda row: Place(row.created_at, row.id))
 
 
-def _page(
-    session: Session, query: Select[Row], limit: int, place: Callable[[Row], Spot]
-) -> Page[Row, Spot]:
+def _page(session: Session, query: Select[Row], limit: int, place: Callable[[Row], Spot]) -> Page[Row, Spot]:
     # One row more than asked for tells whether there is a next page.
     rows = list(session.scalars(query.limit(limit + 1)))
     items = rows[:limit]

@@ -92,21 +92,25 @@ def _pages(session: Session, search: _Search) -> Iterator[list[WakeUp]]:
 
 def _lost_steps(grace: float) -> _Search:
     key = (Step.due_at, Step.execution_id, Step.number)
-    query = select(*key).where(Step.status == StepStatus.WAITING, _lost(Step, Step.due_at, grace))
+    lost = or_(_never_dispatched(Step, grace), _overdue(Step, Step.due_at, grace))
+    query = select(*key).where(Step.status == StepStatus.WAITING, lost)
     return _Search(query, key, lambda row: StepWakeUp(StepKey(row.execution_id, row.number), row.due_at))
 
 
 def _lost_attempts(grace: float) -> _Search:
-    return _attempts(AttemptStatus.SCHEDULED, Attempt.due_at, grace)
+    lost = or_(_never_dispatched(Attempt, grace), _overdue(Attempt, Attempt.due_at, grace))
+    return _attempts(AttemptStatus.SCHEDULED, Attempt.due_at, lost)
 
 
 def _expired_leases(grace: float) -> _Search:
-    return _attempts(AttemptStatus.SENDING, Attempt.lease_until, grace)
+    return _attempts(
+        AttemptStatus.SENDING, Attempt.lease_until, _overdue(Attempt, Attempt.lease_until, grace)
+    )
 
 
-def _attempts(status: AttemptStatus, due: InstrumentedAttribute[Any], grace: float) -> _Search:
+def _attempts(status: AttemptStatus, due: InstrumentedAttribute[Any], lost: ColumnElement[bool]) -> _Search:
     key = (due, Attempt.execution_id, Attempt.step_number, Attempt.target_number, Attempt.number)
-    query = select(*key, Attempt.channel).where(Attempt.status == status, _lost(Attempt, due, grace))
+    query = select(*key, Attempt.channel).where(Attempt.status == status, lost)
 
     def wake_up(row: Any) -> WakeUp:
         due_at, execution_id, step, target, number, channel = row
@@ -115,15 +119,20 @@ def _attempts(status: AttemptStatus, due: InstrumentedAttribute[Any], grace: flo
     return _Search(query, key, wake_up)
 
 
-def _lost(
+def _never_dispatched(table: type[Step] | type[Attempt], grace: float) -> ColumnElement[bool]:
+    """Committed, and then whoever should have published its wake-up did not."""
+    patience = timedelta(seconds=grace)
+    return table.dispatched_at.is_(None) & (table.created_at < func.clock_timestamp() - patience)
+
+
+def _overdue(
     table: type[Step] | type[Attempt], due: InstrumentedAttribute[Any], grace: float
 ) -> ColumnElement[bool]:
-    """Never dispatched, or overdue and not dispatched again lately."""
+    """Due for longer than the grace, and not dispatched again lately."""
     now = func.clock_timestamp()
     patience = timedelta(seconds=grace)
+    dispatched_at = func.coalesce(table.dispatched_at, table.created_at)
     doublings = func.least(table.recovery_count, MAX_DOUBLINGS) - 1
     pause = func.make_interval(0, 0, 0, 0, 0, 0, FIRST_PAUSE_SECONDS * func.power(2, doublings))
-    rested = or_(table.recovery_count == 0, table.dispatched_at + pause < now)
-    never = table.dispatched_at.is_(None) & (table.created_at < now - patience)
-    overdue = (due < now - patience) & (table.dispatched_at < now - patience) & rested
-    return or_(never, overdue)
+    rested = or_(table.recovery_count == 0, dispatched_at + pause < now)
+    return (due < now - patience) & (dispatched_at < now - patience) & rested

@@ -73,7 +73,7 @@ def fire_step(session: Session, key: StepKey) -> bool:
 
 
 def bring_step_forward(session: Session, key: StepKey) -> bool:
-    """waiting and due later -> waiting and due now. The message under way will find it fired."""
+    """waiting -> waiting and due now, unless it is due already. The message under way finds it fired."""
     return _changed(
         session,
         update(Step)
@@ -81,9 +81,8 @@ def bring_step_forward(session: Session, key: StepKey) -> bool:
             Step.execution_id == key.execution_id,
             Step.number == key.step,
             Step.status == StepStatus.WAITING,
-            Step.due_at > _now(),
         )
-        .values(due_at=_now(), dispatched_at=None),
+        .values(due_at=func.least(Step.due_at, _now()), dispatched_at=None),
     )
 
 
