@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 from urllib.parse import urlsplit
 
+from alertops.channels.address import ascii_address
 from alertops.channels.email import SmtpSettings
 from alertops.errors import ConfigurationError
 
@@ -113,12 +114,12 @@ def read_settings(environment: Environment, build: Callable[[Settings], T]) -> T
     """Read the settings, and whatever else `build` was given to read from the same environment."""
     database_url = environment.url("ALERTOPS_DATABASE_URL", schemes=("postgresql+psycopg2", "postgresql"))
     broker_url = environment.url("ALERTOPS_BROKER_URL", schemes=("amqp", "amqps"))
-    smtp = _smtp(environment)
+    build_smtp = _smtp(environment)
     timing = _timing(environment)
     log_format = environment.choice("ALERTOPS_LOG_FORMAT", "json", ("json", "console"))
     log_level = environment.choice("ALERTOPS_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))
     return environment.finish(
-        lambda: build(Settings(database_url, broker_url, smtp, timing, log_format, log_level))
+        lambda: build(Settings(database_url, broker_url, build_smtp(), timing, log_format, log_level))
     )
 
 
@@ -141,26 +142,41 @@ def _timing(environment: Environment) -> Timing:
     )
 
 
-def _smtp(environment: Environment) -> SmtpSettings:
+def _smtp(environment: Environment) -> Callable[[], SmtpSettings]:
+    """Read the mail server's settings; what is returned builds them, once no fault was found."""
     username = environment.optional("ALERTOPS_SMTP_USERNAME")
     password = environment.optional("ALERTOPS_SMTP_PASSWORD")
     security = environment.choice("ALERTOPS_SMTP_SECURITY", "starttls", ("none", "starttls", "tls"))
-    if (username is None) != (password is None):
-        environment.problems.append("ALERTOPS_SMTP_USERNAME and ALERTOPS_SMTP_PASSWORD go together")
-    if password is not None and security == "none":
-        environment.problems.append(
-            "ALERTOPS_SMTP_PASSWORD needs ALERTOPS_SMTP_SECURITY=starttls or tls: "
-            "without, it would cross the network in clear text"
-        )
+    host = environment.text("ALERTOPS_SMTP_HOST")
+    port = int(environment.number("ALERTOPS_SMTP_PORT", 587, low=1, high=65535))
     mail_from = environment.text("ALERTOPS_MAIL_FROM")
-    if mail_from and mail_from.count("@") != 1:
-        environment.problems.append("ALERTOPS_MAIL_FROM must be an e-mail address")
-    return SmtpSettings(
-        host=environment.text("ALERTOPS_SMTP_HOST"),
-        port=int(environment.number("ALERTOPS_SMTP_PORT", 587, low=1, high=65535)),
+    ca_file = environment.optional("ALERTOPS_SMTP_CA_FILE")
+    environment.problems += _smtp_problems(username, password, security, mail_from)
+    return lambda: SmtpSettings(
+        host=host,
+        port=port,
         security=security,  # type: ignore[arg-type]  # `choice` returns one of the three
         username=username,
         password=password,
         mail_from=mail_from,
-        ca_file=environment.optional("ALERTOPS_SMTP_CA_FILE"),
+        ca_file=ca_file,
     )
+
+
+def _smtp_problems(
+    username: str | None, password: str | None, security: str, mail_from: str
+) -> Iterator[str]:
+    if (username is None) != (password is None):
+        yield "ALERTOPS_SMTP_USERNAME and ALERTOPS_SMTP_PASSWORD go together"
+    if not f"{username}{password}".isascii():
+        yield "ALERTOPS_SMTP_USERNAME and ALERTOPS_SMTP_PASSWORD must be ASCII"
+    if password is not None and security == "none":
+        yield (
+            "ALERTOPS_SMTP_PASSWORD needs ALERTOPS_SMTP_SECURITY=starttls or tls: "
+            "without, it would cross the network in clear text"
+        )
+    if mail_from:
+        try:
+            ascii_address(mail_from)
+        except ValueError as error:
+            yield f"ALERTOPS_MAIL_FROM must be an e-mail address: {error}"

@@ -59,7 +59,7 @@ class Certainty(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass
+@dataclass(eq=False)
 class ChannelError(Exception):
     """A send failed; `permanent` says that trying again cannot help.
 
