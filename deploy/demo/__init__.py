@@ -1,6 +1,5 @@
 """The demo: real alerts on the real path, through faults, with a verdict over what was received.
 
-client.py     what a user does, over HTTP
 scenario.py   the flow, the mailboxes and how they misbehave, the alerts
 story.py      what happens when: alerts, a SIGKILL, an acknowledge, a resolve
 screen.py     the timelines, live and at the end

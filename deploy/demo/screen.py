@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -9,6 +11,9 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
+
+from deploy.local.promises import Verdict
+from deploy.local.smtp_sink import Event, Received
 
 STYLES = {
     "running": "yellow",
@@ -27,9 +32,51 @@ STYLES = {
 }
 
 
-def frame(executions: Sequence[dict[str, Any]], told: Sequence[str]) -> RenderableType:
-    """Every execution's steps, and below them what was done to the system."""
-    return Group(*(timeline(execution) for execution in executions), Text("\n".join(told), style="cyan"))
+def frame(executions: Sequence[dict[str, Any]]) -> RenderableType:
+    """Every execution with its steps."""
+    return Group(*(timeline(execution) for execution in executions))
+
+
+def summary(verdict: Verdict, mails: Sequence[Received], events: Sequence[Event]) -> RenderableType:
+    """What the mail server saw, and whether the promises were kept."""
+    refused = Counter(event.code for event in events if event.code is not None and event.code >= 400)
+    refusals = ", ".join(f"{count} x {code}" for code, count in sorted(refused.items())) or "none"
+    ids = Counter(mail.message_id for mail in mails)
+    repeated = sum(count - 1 for count in ids.values())
+    lateness = sorted(verdict.lateness) or [0.0]
+    table = Table(
+        "promise", "checked", title="What was promised, held against what was received", title_justify="left"
+    )
+    for promise, count in sorted(verdict.checked.items()):
+        table.add_row(promise, str(count))
+    facts = (
+        f"The mail server took {len(mails)} mails ({repeated} repeated under the same Message-ID) "
+        f"and refused: {refusals}.\n"
+        f"Steps fired late by {lateness[len(lateness) // 2] * 1000:.0f} ms in the median, "
+        f"{lateness[-1] * 1000:.0f} ms at most; none early."
+    )
+    if verdict.broken:
+        return Group(table, facts, Text("\n".join(["PROMISES BROKEN", *verdict.broken]), style="bold red"))
+    return Group(table, facts, Text("All promises kept.", style="bold green"))
+
+
+def mailbox(mails: Sequence[Received], shown: Sequence[dict[str, Any]]) -> Table:
+    """Every mail that the mail server took, in the order in which it took them."""
+    anchors = {execution["id"]: _instant(execution["anchor_at"]) for execution in shown}
+    table = Table(title="What the mail server received", title_justify="left")
+    for heading in ("after", "to", "subject", "step", "attempt", "Message-ID"):
+        table.add_column(heading, overflow="fold")
+    for mail in mails:
+        after = mail.received_at - anchors[mail.alertops("Execution")]
+        table.add_row(
+            f"+{after.total_seconds():.3f} s",
+            mail.rcpt_to[0],
+            str(mail.message["Subject"]),
+            mail.alertops("Step"),
+            mail.alertops("Attempt"),
+            mail.message_id,
+        )
+    return table
 
 
 def timeline(execution: dict[str, Any]) -> Table:
@@ -75,9 +122,9 @@ def _attempts(attempts: Sequence[dict[str, Any]]) -> Text:
 
 
 def _reply(detail: str | None) -> str:
-    """The reply code, which is the first word of what a mail server says."""
-    code = (detail or "").split(" ", 1)[0]
-    return code if code.isdigit() else ""
+    """The mail server's reply code."""
+    code = re.search(r"\b[245]\d\d\b", detail or "")
+    return code.group() if code else ""
 
 
 def _styled(word: str) -> Text:

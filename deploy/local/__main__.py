@@ -1,4 +1,4 @@
-"""`python -m deploy.local`: the private Postgres and RabbitMQ of this checkout."""
+"""`python -m deploy.local`: AlertOps on this machine, with a private Postgres and RabbitMQ."""
 
 import shlex
 from pathlib import Path
@@ -7,7 +7,10 @@ import click
 
 from deploy.local import binaries
 from deploy.local.errors import LocalStackError
+from deploy.local.fleet import fleet_processes
+from deploy.local.locks import exclusive
 from deploy.local.stack import PrivateStack, stack_from_environment
+from deploy.local.welcome import running_fleet, welcome
 
 
 class SentenceGroup(click.Group):
@@ -25,7 +28,7 @@ def tell(sentence: str) -> None:
     click.echo(sentence, err=True)
 
 
-@click.group(cls=SentenceGroup, help="The private Postgres and RabbitMQ of this checkout.")
+@click.group(cls=SentenceGroup, help="AlertOps on this machine, with a private Postgres and RabbitMQ.")
 @click.option(
     "--root",
     type=click.Path(file_okay=False, path_type=Path),
@@ -79,6 +82,30 @@ def env(root: Path) -> None:
     """Print the servers' addresses for a shell: eval "$(python -m deploy.local env)"."""
     for variable, url in stack_from_environment(root).addresses.as_environment().items():
         click.echo(f"export {variable}={shlex.quote(url)}")
+
+
+@main.command()
+@click.pass_obj
+def run(root: Path) -> None:
+    """Start all of AlertOps that is not running: servers, API, workers, Flower and a mail sink."""
+    stack = stack_from_environment(root, tell)
+    addresses = stack.up()
+    tell("Starting the API, the workers and Flower ...")
+    with exclusive(stack.root, tell):
+        fleet = running_fleet(stack.root, addresses)
+    click.echo(welcome(fleet))
+
+
+@main.command()
+@click.pass_obj
+def stop(root: Path) -> None:
+    """Stop all of AlertOps, the private servers too; what is being sent is finished first."""
+    stack = PrivateStack(root, report=tell)
+    fleet = fleet_processes(stack.root)
+    if fleet.running:
+        tell("Stopping the API, the workers and Flower ...")
+        fleet.stop()
+    stack.down()
 
 
 @main.command()

@@ -1,0 +1,72 @@
+"""What a user of the API does, over HTTP."""
+
+from typing import Any
+
+import requests
+
+TIMEOUT_SECONDS = 10
+
+
+class Client:
+    """One user of one API. Every answer that is not 2xx is raised as `requests.HTTPError`."""
+
+    def __init__(self, base_url: str) -> None:
+        self._api = f"{base_url}/api/v1"
+        self._http = requests.Session()
+        self.token = ""
+
+    def sign_in(self, name: str, email: str, password: str) -> None:
+        """Log in, and be known from then on; with an account that is opened now if there is none."""
+        credentials = {"email": email, "password": password}
+        try:
+            self._log_in(credentials)
+        except requests.HTTPError as error:
+            if error.response.status_code != 401:
+                raise
+            self._post("/auth/register", {"name": name, **credentials})
+            self._log_in(credentials)
+
+    def teams(self) -> list[dict[str, Any]]:
+        return list(self._get("/teams")["items"])
+
+    def create_team(self, name: str) -> str:
+        return str(self._post("/teams", {"name": name})["id"])
+
+    def flows(self, team_id: str) -> list[dict[str, Any]]:
+        return list(self._get(f"/teams/{team_id}/flows")["items"])
+
+    def create_flow(self, team_id: str, name: str, nodes: list[dict[str, Any]], **more: Any) -> str:
+        return str(self._post(f"/teams/{team_id}/flows", {"name": name, "nodes": nodes, **more})["id"])
+
+    def trigger(self, flow_id: str, summary: str, **more: Any) -> str:
+        """Raise an alert; returns the id of its execution."""
+        return str(self._post(f"/flows/{flow_id}/executions", {"summary": summary, **more})["id"])
+
+    def acknowledge(self, execution_id: str) -> dict[str, Any]:
+        return self._post(f"/executions/{execution_id}/acknowledge", {})
+
+    def resolve(self, execution_id: str) -> dict[str, Any]:
+        return self._post(f"/executions/{execution_id}/resolve", {})
+
+    def execution(self, execution_id: str) -> dict[str, Any]:
+        return self._get(f"/executions/{execution_id}")
+
+    def timeline(self, execution_id: str) -> list[dict[str, Any]]:
+        """What happened, oldest first; the first hundred entries."""
+        return list(self._get(f"/executions/{execution_id}/timeline?limit=100")["items"])
+
+    def _log_in(self, credentials: dict[str, str]) -> None:
+        self.token = str(self._post("/auth/login", credentials)["access_token"])
+        self._http.headers["Authorization"] = f"Bearer {self.token}"
+
+    def _get(self, path: str) -> dict[str, Any]:
+        return self._answer(self._http.get(f"{self._api}{path}", timeout=TIMEOUT_SECONDS))
+
+    def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        return self._answer(self._http.post(f"{self._api}{path}", json=body, timeout=TIMEOUT_SECONDS))
+
+    @staticmethod
+    def _answer(response: requests.Response) -> dict[str, Any]:
+        response.raise_for_status()
+        answer: dict[str, Any] = response.json()
+        return answer

@@ -1,0 +1,222 @@
+"""The processes that make up AlertOps on one machine, and what each of them is told.
+
+    api          gunicorn: HTTP in, executions out
+    worker host  two Celery workers: one fires steps, one sends, so that a provider that hangs delays
+                 nobody's clock
+    flower       watches the workers
+    mail sink    takes every mail and keeps it in a Maildir; for people without a mail server
+
+The fleet belongs to a root folder, as the servers of `stack` do: the addresses it listens on and the
+secret that signs its tokens are remembered there, its logs are in `log/`.
+"""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import requests
+from amqp.exceptions import AMQPError
+from celery import Celery
+from kombu.exceptions import KombuError
+
+import deploy
+from deploy.local import ports
+from deploy.local.identity import Identity
+from deploy.local.service import READY_SECONDS, Processes, Service
+from deploy.local.stack import Addresses
+
+CHECKOUT = Path(deploy.__file__).resolve().parents[1]
+HOSTS = ("a", "b")
+PROBE_SECONDS = 2.0
+
+# What a shell may hold about other programs of ours: a fleet is told everything by its owner.
+OURS = ("ALERTOPS_", "CELERY_", "FLOWER_", "GUNICORN_")
+
+API = ("gunicorn", "api.wsgi:app", "--workers", "2", "--worker-class", "gthread", "--threads", "8")
+CELERY = ("celery", "-A", "tasks")
+WORKER = ("--pool", "threads", "--without-mingle", "--without-gossip")
+
+
+def fleet_processes(root: Path) -> Processes:
+    """Whatever is alive of the root's fleet, to stop it without knowing what it was told."""
+    return Processes(root / "fleet")
+
+
+class WorkerHost(Processes):
+    """What would be one machine with workers: it lives, dies and is paused as a whole."""
+
+    def __init__(self, name: str, fire: Service, send: Service, folder: Path) -> None:
+        super().__init__(folder)
+        self.name = name
+        self.fire = fire
+        self.send = send
+
+    @property
+    def services(self) -> tuple[Service, Service]:
+        return self.fire, self.send
+
+    def start(self) -> None:
+        for service in self.services:
+            service.start()
+
+    def wait_ready(self, timeout: float = READY_SECONDS) -> None:
+        for service in self.services:
+            service.wait_ready(timeout)
+
+
+class Fleet(Processes):
+    """All processes of AlertOps that belong to one root, for servers that are up and migrated.
+
+    Without `smtp_port` there is a mail sink of its own. `extra` is more environment, and has the last
+    word: ALERTOPS_LEASE_MARGIN_SECONDS and the like.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        addresses: Addresses,
+        *,
+        smtp_port: int | None = None,
+        hosts: Sequence[str] = HOSTS,
+        extra: Mapping[str, str] | None = None,
+    ) -> None:
+        self.root = root.resolve()
+        super().__init__(fleet_processes(root).folder)
+        self._identity = self._remember()
+        self._environment = self._told(addresses, smtp_port or self._identity.ports["smtp"], extra or {})
+        self._control = Celery(broker=self._environment["ALERTOPS_BROKER_URL"], set_as_current=False)
+        self.api = self._service("api", self._api_command(), self._answers(f"{self.api_url}/readyz"))
+        self.hosts = {name: self._host(name) for name in hosts}
+        self.flower = self._service(
+            "flower", self._flower_command(), self._answers(f"{self.flower_url}/api/workers")
+        )
+        self.mail_sink = None if smtp_port else self._mail_sink()
+
+    @property
+    def api_url(self) -> str:
+        return self._url("api")
+
+    @property
+    def flower_url(self) -> str:
+        return self._url("flower")
+
+    @property
+    def mail(self) -> Path:
+        """Where the mail sink keeps what it takes."""
+        return self.root / "mail"
+
+    @property
+    def logs(self) -> Path:
+        return self.root / "log"
+
+    @property
+    def workers(self) -> list[Service]:
+        """Every Celery worker, by the name that it has in Celery."""
+        return [service for host in self.hosts.values() for service in host.services]
+
+    @property
+    def services(self) -> list[Service]:
+        """All of them, in the order in which they are of use to each other."""
+        sink = [self.mail_sink] if self.mail_sink else []
+        return [*sink, *self.workers, self.api, self.flower]
+
+    def start(self) -> None:
+        """Start what is not running, all at once; does not wait."""
+        for service in self.services:
+            service.start()
+
+    def wait_ready(self, timeout: float = READY_SECONDS) -> None:
+        for service in self.services:
+            service.wait_ready(timeout)
+
+    def _remember(self) -> Identity:
+        """Ports and secret of last time; ports that somebody took meanwhile are chosen anew."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        file = self.root / "fleet.json"
+        identity = Identity.read(file, self.root) or Identity.new(self.root, self.folder)
+        if not self.running:
+            identity = identity.with_free_ports(("api", "flower", "smtp"))
+            identity.write(file)
+        return identity
+
+    def _told(self, addresses: Addresses, smtp_port: int, extra: Mapping[str, str]) -> dict[str, str]:
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
+        return {
+            **inherited,
+            **addresses.as_environment(),
+            "PYTHONPATH": str(CHECKOUT),
+            # A checkout on a machine of one's own, in a container, or in CI often is root's.
+            "PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges",
+            "ALERTOPS_SMTP_HOST": ports.ADDRESS,
+            "ALERTOPS_SMTP_PORT": str(smtp_port),
+            "ALERTOPS_SMTP_SECURITY": "none",
+            "ALERTOPS_MAIL_FROM": "alerts@alertops.test",
+            "ALERTOPS_JWT_SECRET": self._identity.password,
+            "ALERTOPS_LOG_FORMAT": "console",
+            # Flower's API is open, and Flower listens on 127.0.0.1 alone.
+            "FLOWER_UNAUTHENTICATED_API": "true",
+            **extra,
+        }
+
+    def _url(self, name: str) -> str:
+        return f"http://{ports.ADDRESS}:{self._identity.ports[name]}"
+
+    def _api_command(self) -> tuple[str, ...]:
+        bind = f"{ports.ADDRESS}:{self._identity.ports['api']}"
+        # The control socket is in the home folder, where two fleets would fight for it.
+        return (*API, "--bind", bind, "--graceful-timeout", "20", "--no-control-socket")
+
+    def _flower_command(self) -> tuple[str, ...]:
+        port = self._identity.ports["flower"]
+        return (*CELERY, "flower", f"--address={ports.ADDRESS}", f"--port={port}", "--persistent=False")
+
+    def _host(self, name: str) -> WorkerHost:
+        def worker(kind: str, *options: str) -> Service:
+            node = f"{kind}@{name}"
+            command = (*CELERY, "worker", "--hostname", node, *WORKER, *options)
+            return self._service(node, command, lambda: self._pongs(node), folder=f"host-{name}/{kind}")
+
+        fire = worker("fire", "--queues", "fire,recovery", "--concurrency", "8")
+        send = worker("send", "--queues", "send.email", "--concurrency", "16", "--prefetch-multiplier", "1")
+        return WorkerHost(name, fire, send, self.folder / f"host-{name}")
+
+    def _mail_sink(self) -> Service:
+        port = self._identity.ports["smtp"]
+        listen = f"{ports.ADDRESS}:{port}"
+        command = ("aiosmtpd", "-n", "-l", listen, "-c", "aiosmtpd.handlers.Mailbox", str(self.mail))
+        return self._service("mail-sink", command, lambda: ports.is_accepting(port))
+
+    def _service(
+        self, name: str, command: Sequence[str], ready: Callable[[], bool], *, folder: str | None = None
+    ) -> Service:
+        return Service(
+            name,
+            command,
+            folder=self.folder / (folder or name),
+            log=self.logs / f"{name}.log",
+            environment=self._environment,
+            ready=ready,
+        )
+
+    def _pongs(self, node: str) -> bool:
+        """Whether the worker is connected, and consumes."""
+        try:
+            # A connection of its own each time: one that is kept does not outlive its broker.
+            with self._control.connection_for_write(connect_timeout=PROBE_SECONDS) as connection:
+                return bool(
+                    self._control.control.ping(
+                        destination=[node], timeout=PROBE_SECONDS, connection=connection
+                    )
+                )
+        except (OSError, AMQPError, KombuError):
+            return False
+
+    @staticmethod
+    def _answers(url: str) -> Callable[[], bool]:
+        def ready() -> bool:
+            try:
+                return requests.get(url, timeout=PROBE_SECONDS).ok
+            except requests.RequestException:
+                return False
+
+        return ready
