@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -96,8 +96,9 @@ class Timing:
 class Settings:
     """What every process of AlertOps needs to know."""
 
-    database_url: str
-    broker_url: str
+    # Both hold passwords, which have no business in a log.
+    database_url: str = field(repr=False)
+    broker_url: str = field(repr=False)
     smtp: SmtpSettings
     timing: Timing
     log_format: str
