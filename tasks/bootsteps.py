@@ -15,7 +15,7 @@ from tasks.recover import request_recovery
 from tasks.resources import resources
 
 
-class RecoverySteps(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery's steps have no types
+class RecoverySteps(bootsteps.StartStopStep):
     """Ask for recovery when connected, and then at every tick while the connection lasts."""
 
     requires = ("celery.worker.consumer.delayed_delivery:DelayedDelivery",)

@@ -15,7 +15,7 @@ from tasks.resources import resources
 log = structlog.get_logger(__name__)
 
 
-@app.task(name=FIRE_STEP)  # type: ignore[untyped-decorator]
+@app.task(name=FIRE_STEP)
 def fire_step_task(execution_id: str, step: int) -> None:
     """Fire a step if it is due and waiting."""
     key = StepKey(UUID(execution_id), step)

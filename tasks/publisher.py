@@ -11,8 +11,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from queue import Empty, LifoQueue
-from typing import Any
+from typing import Any, cast
 
+from amqp import Channel as AmqpChannel
 from amqp.exceptions import AMQPError
 from celery import Celery
 from celery.utils import uuid
@@ -44,7 +45,8 @@ class Line:
             },
         )
         self._connection.connect()
-        self._channel = self._connection.default_channel
+        # kombu types it as the channel of any transport; AMQP's has confirms and events besides.
+        self._channel = cast(AmqpChannel, self._connection.default_channel)
         self._channel.confirm_select()
         self._producer = Producer(self._channel, auto_declare=False, on_return=self._on_return)
         self._channel.events["basic_ack"].add(self._on_ack)
@@ -101,7 +103,7 @@ class Line:
     def _on_nack(self, tag: int, multiple: bool = False, *_: Any) -> None:
         self._refused |= self._settle(tag, multiple)
 
-    def _on_return(self, _error: Any, _exchange: str, _routing_key: str, message: Any) -> None:
+    def _on_return(self, _error: Any, _exchange: Any, _routing_key: str, message: Any) -> None:
         self._returned.add(message.properties["correlation_id"])
 
 

@@ -32,17 +32,16 @@ DEAD_LETTER_QUEUE = Queue(
 DELIVERY_LIMIT = 20
 
 
-class GuardedQueue(Queue):  # type: ignore[misc]  # kombu has no types
+class GuardedQueue(Queue):
     """A queue that declares its dead-letter queue before itself.
 
     A quorum queue that dead-letters into an exchange that is missing keeps the message where nobody
     sees it. Declaring in this order, whoever declares, makes that impossible.
     """
 
-    def declare(self, nowait: bool = False, channel: Any = None) -> str:
+    def declare(self, nowait: bool = False, channel: Any = None) -> str | None:
         DEAD_LETTER_QUEUE.bind(channel or self.channel).declare()
-        name: str = super().declare(nowait=nowait, channel=channel)
-        return name
+        return super().declare(nowait=nowait, channel=channel)
 
 
 def send_queue(channel: str) -> str:

@@ -16,7 +16,7 @@ log = structlog.get_logger(__name__)
 EXPIRES_SECONDS = 60
 
 
-@app.task(name="alertops.recover")  # type: ignore[untyped-decorator]
+@app.task(name="alertops.recover")
 def recover_task(trigger: str) -> None:
     """Dispatch again what was lost; `trigger` says who asked."""
     with structlog.contextvars.bound_contextvars(trigger=trigger):

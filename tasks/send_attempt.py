@@ -15,7 +15,7 @@ from tasks.resources import resources
 log = structlog.get_logger(__name__)
 
 
-@app.task(name=SEND_ATTEMPT)  # type: ignore[untyped-decorator]
+@app.task(name=SEND_ATTEMPT)
 def send_attempt_task(execution_id: str, step: int, target: int, attempt: int) -> None:
     """Send an attempt if it is due and free."""
     key = AttemptKey(UUID(execution_id), step, target, attempt)

@@ -11,13 +11,13 @@ from alertops.logs import configure_logging
 from tasks.recover import request_recovery
 
 
-@setup_logging.connect  # type: ignore[untyped-decorator]
+@setup_logging.connect
 def configure_logs(**_: Any) -> None:
     """Connected, this also keeps Celery from setting up its own logging."""
     settings = load_settings()
     configure_logging(settings.log_format, settings.log_level)
 
 
-@worker_ready.connect  # type: ignore[untyped-decorator]
+@worker_ready.connect
 def recover_when_ready(**_: Any) -> None:
     request_recovery("worker_ready")
