@@ -33,6 +33,8 @@ class Base(DeclarativeBase):
 def engine_options() -> dict[str, Any]:
     """Options of every engine: a dead connection is noticed before use, and connecting is bounded."""
     return {
+        # An error that quotes its statement must not quote password hashes and alerts with it.
+        "hide_parameters": True,
         "pool_pre_ping": True,
         "pool_size": 20,
         "max_overflow": 10,

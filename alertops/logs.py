@@ -13,7 +13,15 @@ import structlog
 from structlog.typing import Processor
 
 # Libraries whose INFO lines say nothing that an operator of AlertOps acts on.
-QUIET = ("amqp", "kombu", "celery.worker.strategy", "celery.app.trace", "mail.log", "tornado.access")
+QUIET = (
+    "alembic",
+    "amqp",
+    "celery.app.trace",
+    "celery.worker.strategy",
+    "kombu",
+    "mail.log",
+    "tornado.access",
+)
 
 
 def configure_logging(log_format: str, level: str) -> None:

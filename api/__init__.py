@@ -1,0 +1,47 @@
+"""The HTTP edge: Flask. A request becomes one call of a service, and what comes back becomes JSON.
+
+    config.py       environment -> ApiSettings, and Flask's configuration
+    blueprints.py   strict arguments on every route, an access token on all but the public ones
+    body.py         the body: a JSON object that can be stored, or named faults
+    fields.py       fields that do not coerce
+    schemas/        what goes in and out
+    views/          one blueprint per noun
+    tokens.py       who is calling
+    errors.py       errors -> RFC 9457 problems; problems.py is what those look like
+    openapi.py      the description, and the pages to read it
+    readiness.py    is this process of use?
+    wsgi.py         the composition root, for gunicorn
+
+What a caller may see is decided in one place, `alertops.services.access`; a view only asks it.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from flask import Flask
+
+from alertops.services.dispatch import Publisher
+from api.access_log import init_access_log
+from api.config import ApiSettings, flask_config
+from api.errors import register_error_handlers
+from api.extensions import init_extensions
+from api.openapi import init_openapi
+from api.readiness import init_readiness
+from api.tokens import init_tokens
+from api.views import auth, executions, flows, health, me, teams
+
+
+def create_app(settings: ApiSettings, publisher: Publisher) -> Flask:
+    """The application. `publisher` is how wake-ups reach the broker; nothing connects before a request."""
+    app = Flask(__name__, static_folder=None)
+    app.config.from_mapping(flask_config(settings))
+    init_access_log(app)
+    init_extensions(app, publisher)
+    init_tokens(app)
+    init_readiness(app, settings.core.broker_url)
+    register_error_handlers(app)
+    api = init_openapi(app, version("alertops"))
+    for module in (auth, me, teams, flows, executions, health):
+        api.register_blueprint(module.blueprint)
+    return app

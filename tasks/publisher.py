@@ -13,7 +13,6 @@ from datetime import UTC, datetime, timedelta
 from queue import Empty, LifoQueue
 from typing import Any, cast
 
-from amqp import Channel as AmqpChannel
 from amqp.exceptions import AMQPError
 from celery import Celery
 from celery.utils import uuid
@@ -44,9 +43,9 @@ class Line:
                 "max_retries": 0,
             },
         )
-        self._connection.connect()
+        # Asking for the channel connects, once: `connect()` would sleep 2 s before it gives up.
         # kombu types it as the channel of any transport; AMQP's has confirms and events besides.
-        self._channel = cast(AmqpChannel, self._connection.default_channel)
+        self._channel = cast(Any, self._connection.default_channel)
         self._channel.confirm_select()
         self._producer = Producer(self._channel, auto_declare=False, on_return=self._on_return)
         self._channel.events["basic_ack"].add(self._on_ack)
@@ -60,11 +59,14 @@ class Line:
         """Declare the topology; a few hundred milliseconds when it is there already."""
         declare_topology(self._connection)
 
-    def publish(self, messages: Sequence[Message], timeout: float) -> list[bool]:
-        """Publish all, then wait for all confirms; whether each reached a queue."""
+    def publish(self, messages: Sequence[Message], timeout: float, asked_at: float) -> list[bool]:
+        """Publish all, then wait for all confirms; whether each reached a queue.
+
+        `asked_at`, on the monotonic clock, is when the delays of the messages began.
+        """
         self._refused.clear()
         self._returned.clear()
-        sent = [self._send(message) for message in messages]
+        sent = [self._send(message, asked_at) for message in messages]
         deadline = time.monotonic() + timeout
         while self._waiting:
             self._connection.drain_events(timeout=max(0.001, deadline - time.monotonic()))
@@ -73,10 +75,12 @@ class Line:
     def close(self) -> None:
         self._connection.collect(socket_timeout=1)
 
-    def _send(self, message: Message) -> tuple[int, str]:
+    def _send(self, message: Message, asked_at: float) -> tuple[int, str]:
         id_ = uuid()
-        way = route(message.routing_key, message.delay_seconds)
-        eta = datetime.now(UTC) + timedelta(seconds=message.delay_seconds) if message.delay_seconds else None
+        # Connecting and declaring take their time, and it is not to be waited for twice.
+        delay = max(0.0, message.delay_seconds - (time.monotonic() - asked_at))
+        way = route(message.routing_key, delay)
+        eta = datetime.now(UTC) + timedelta(seconds=delay) if delay else None
         task = self._app.amqp.create_task_message(
             id_, message.task, args=message.args, eta=eta, ignore_result=True
         )
@@ -126,15 +130,16 @@ class ConfirmingPublisher:
         A line that was idle may be dead without knowing; then the batch is published once more on a
         new one. What the first try got through is a duplicate wake-up, and those do nothing.
         """
+        asked_at = time.monotonic()
         try:
             with self._idle_line() as line:
                 if line is not None:
-                    return line.publish(messages, self._timeout)
+                    return line.publish(messages, self._timeout, asked_at)
         except BROKER_ERRORS:
             self._forget_lines()
         try:
             with self._new_line() as line:
-                return line.publish(messages, self._timeout)
+                return line.publish(messages, self._timeout, asked_at)
         except BROKER_ERRORS as error:
             self._forget_lines()
             raise BrokerUnavailableError(f"{type(error).__name__}: {error}") from error

@@ -15,6 +15,10 @@ log = structlog.get_logger(__name__)
 # A request that nobody took in this time is stale: the next one is on its way.
 EXPIRES_SECONDS = 60
 
+# After a reconnection the connection that requests are published on is still the dead one: the first
+# publish finds that out, the second is on a new one.
+SECOND_TRY = {"max_retries": 1, "interval_start": 0}
+
 
 @app.task(name="alertops.recover")
 def recover_task(trigger: str) -> None:
@@ -27,6 +31,8 @@ def recover_task(trigger: str) -> None:
 def request_recovery(trigger: str) -> None:
     """Put a recovery task on its queue. A broker that does not take it is about to be reconnected to."""
     try:
-        recover_task.apply_async(args=(trigger,), queue=RECOVERY, expires=EXPIRES_SECONDS)
+        recover_task.apply_async(
+            args=(trigger,), queue=RECOVERY, expires=EXPIRES_SECONDS, retry=True, retry_policy=SECOND_TRY
+        )
     except BROKER_ERRORS as error:
         log.warning("recovery_not_requested", trigger=trigger, error=str(error), next="the next tick asks")

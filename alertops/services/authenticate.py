@@ -17,16 +17,18 @@ def authenticate(session: Session, *, email: str, password: str) -> UUID:
 
     An unknown address and a wrong password are the same error, after about the same time.
     """
-    account = session.execute(
+    found = session.execute(
         select(User.id, User.password_hash).where(func.lower(User.email) == func.lower(email))
     ).one_or_none()
     # Hashing takes long on purpose; the connection is of more use to others meanwhile.
     session.rollback()
-    if not password_matches(account.password_hash if account else None, password) or account is None:
+    user_id, stored = found or (None, None)
+    matches = password_matches(stored, password)
+    if user_id is None or stored is None or not matches:
         raise AuthenticationError("The e-mail address or the password is wrong.")
-    if needs_rehash(account.password_hash):
-        _rehash(session, account.id, account.password_hash, password)
-    return UUID(str(account.id))
+    if needs_rehash(stored):
+        _rehash(session, user_id, stored, password)
+    return user_id
 
 
 def _rehash(session: Session, user_id: UUID, old_hash: str, password: str) -> None:

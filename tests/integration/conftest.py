@@ -14,6 +14,8 @@ from sqlalchemy.orm import Session, sessionmaker
 from alertops.db import Base, session_factory
 from alertops.schema import migrate
 from alertops.services.dispatch import Dispatcher, Message
+from api import create_app
+from api.config import load_api_settings
 from deploy.local.databases import create_database, drop_database
 from deploy.local.stack import PrivateStack
 from tests.integration.world import World
@@ -85,9 +87,6 @@ def world(session: Session, publisher: RecordingPublisher) -> World:
 
 @pytest.fixture
 def app(database_url: str, publisher: RecordingPublisher) -> Iterator[Flask]:
-    from api import create_app
-    from api.config import load_api_settings
-
     settings = load_api_settings(
         {
             "ALERTOPS_DATABASE_URL": database_url,

@@ -1,0 +1,56 @@
+"""What the API process needs to know beside the core settings, and what it tells Flask."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from alertops.config import Environment, Settings, read_settings
+
+MAX_BODY_BYTES = 1024 * 1024
+
+# One fixed algorithm: a token cannot choose how it is verified.
+_JWT_ALGORITHM = "HS256"
+_JWT_ISSUER = "alertops"
+_JWT_AUDIENCE = "alertops-api"
+
+
+@dataclass(frozen=True)
+class ApiSettings:
+    """The core settings, and those of accounts and tokens. Lifetimes are in seconds."""
+
+    core: Settings
+    jwt_secret: str = field(repr=False)
+    access_token_seconds: int = 15 * 60
+    refresh_token_seconds: int = 30 * 24 * 3600
+
+
+def load_api_settings(variables: Mapping[str, str] | None = None) -> ApiSettings:
+    """Settings from the environment (or from `variables`); raises `ConfigurationError` with every fault."""
+    environment = Environment(variables)
+    secret = environment.text("ALERTOPS_JWT_SECRET", at_least=32)
+    access = environment.number("ALERTOPS_ACCESS_TOKEN_SECONDS", 15 * 60, low=60, high=24 * 3600)
+    refresh = environment.number(
+        "ALERTOPS_REFRESH_TOKEN_SECONDS", 30 * 24 * 3600, low=3600, high=365 * 24 * 3600
+    )
+    return read_settings(environment, lambda core: ApiSettings(core, secret, int(access), int(refresh)))
+
+
+def flask_config(settings: ApiSettings) -> dict[str, Any]:
+    """The configuration of Flask and its extensions."""
+    return {
+        "SQLALCHEMY_DATABASE_URI": settings.core.database_url,
+        "MAX_CONTENT_LENGTH": MAX_BODY_BYTES,
+        "JWT_SECRET_KEY": settings.jwt_secret,
+        "JWT_ALGORITHM": _JWT_ALGORITHM,
+        "JWT_DECODE_ALGORITHMS": [_JWT_ALGORITHM],
+        "JWT_ENCODE_ISSUER": _JWT_ISSUER,
+        "JWT_DECODE_ISSUER": _JWT_ISSUER,
+        "JWT_ENCODE_AUDIENCE": _JWT_AUDIENCE,
+        "JWT_DECODE_AUDIENCE": _JWT_AUDIENCE,
+        "JWT_TOKEN_LOCATION": ["headers"],
+        "JWT_ACCESS_TOKEN_EXPIRES": timedelta(seconds=settings.access_token_seconds),
+        "JWT_REFRESH_TOKEN_EXPIRES": timedelta(seconds=settings.refresh_token_seconds),
+    }

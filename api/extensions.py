@@ -1,0 +1,40 @@
+"""What the views share: the database session, and the dispatcher of wake-ups."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+from flask import Flask, current_app
+from flask_migrate import Migrate
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy.orm import Session
+
+import alertops
+from alertops.db import Base, engine_options
+from alertops.services.dispatch import Dispatcher, Publisher
+
+MIGRATIONS = Path(alertops.__file__).parent / "migrations"
+
+# Rows stay readable after a commit, as they do in the workers' sessions.
+db = SQLAlchemy(
+    metadata=Base.metadata, engine_options=engine_options(), session_options={"expire_on_commit": False}
+)
+migrate = Migrate(directory=str(MIGRATIONS))
+
+
+def init_extensions(app: Flask, publisher: Publisher) -> None:
+    """Bind the database, the migrations and the dispatcher to this application."""
+    db.init_app(app)
+    migrate.init_app(app, db)
+    app.extensions["alertops.dispatcher"] = Dispatcher(publisher)
+
+
+def session() -> Session:
+    """This request's session; it is closed when the request ends."""
+    return db.session()
+
+
+def dispatcher() -> Dispatcher:
+    """The dispatcher of the running application."""
+    return cast(Dispatcher, current_app.extensions["alertops.dispatcher"])

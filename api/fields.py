@@ -1,0 +1,90 @@
+"""Fields that take a value as it is or not at all: `"5"` is no number, and neither is `true`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, validate
+
+from alertops.channels.address import ascii_address
+
+MAX_EMAIL = 254
+
+
+class WholeNumber(fields.Integer):
+    """A JSON number without a fraction."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
+        if type(value) is not int:
+            raise self.make_error("invalid")
+        return super()._deserialize(value, attr, data, **kwargs)
+
+
+class Decimal(fields.Float):
+    """A JSON number."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> float:
+        if type(value) not in (int, float):
+            raise self.make_error("invalid")
+        return super()._deserialize(value, attr, data, **kwargs)
+
+
+class QueryNumber(fields.Integer):
+    """A number in a query string: digits alone."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
+        if not isinstance(value, str) or not re.fullmatch("[0-9]{1,9}", value):
+            raise self.make_error("invalid")
+        return int(value)
+
+
+class Name(fields.String):
+    """What people call a thing: up to 100 characters, and something to see among them."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        visible = validate.Regexp(r"(?s).*\S", error="Must not be blank.")
+        super().__init__(validate=[validate.Length(1, 100), visible], **kwargs)
+
+
+class EmailAddress(fields.Email):
+    """An address that our channel can mail; kept as it was typed."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        # The length first: the checks after it are not made for a megabyte.
+        if isinstance(value, str) and len(value) > MAX_EMAIL:
+            raise ValidationError(f"Longer than maximum length {MAX_EMAIL}.")
+        address = super()._deserialize(value, attr, data, **kwargs)
+        try:
+            ascii_address(address)
+        except ValueError as error:
+            raise ValidationError(str(error)) from error
+        return address
+
+
+class Instant(fields.DateTime):
+    """A time to show: RFC 3339 in UTC, to the microsecond."""
+
+    def _serialize(self, value: datetime | None, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+        if value is None:
+            return None
+        return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+class OneOf(fields.Field[dict[str, Any]]):
+    """An object of one of several kinds, told apart by its `type`."""
+
+    def __init__(self, kinds: Mapping[str, type[Schema]], **kwargs: Any) -> None:
+        self.kinds = kinds
+        super().__init__(**kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise ValidationError("Must be an object.")
+        kind = value.get("type")
+        if not isinstance(kind, str) or kind not in self.kinds:
+            raise ValidationError({"type": [f"Must be one of: {', '.join(self.kinds)}."]})
+        loaded: dict[str, Any] = self.kinds[kind]().load(value)
+        return loaded

@@ -1,0 +1,59 @@
+"""The API's description: OpenAPI 3.1 from the code at /openapi.json, Swagger UI at /docs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import flask_smorest
+from flask import Flask
+from flask_smorest.utils import prepare_response
+from flask_swagger_ui import get_swaggerui_blueprint
+
+from api.schemas.flows import EmailRecipient, UserRecipient
+from api.schemas.pages import NumberCursor, PlaceCursor
+from api.schemas.problems import ProblemSchema
+
+DOCUMENT_PATH = "/openapi.json"
+
+_BEARER = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+
+
+class OpenApi(flask_smorest.Api):  # type: ignore[misc]  # flask-smorest has no types
+    """flask-smorest, telling that every error is a problem."""
+
+    def _register_error_handlers(self) -> None:
+        """Leave the errors to `api.errors`."""
+
+    def _register_responses(self) -> None:
+        for name, description in (
+            ("DEFAULT_ERROR", "Any error."),
+            ("UNPROCESSABLE_CONTENT", "The request is not valid; `errors` says where."),
+            ("UNPROCESSABLE_ENTITY", "The request is not valid; `errors` says where."),
+        ):
+            response: dict[str, Any] = {"description": description, "schema": ProblemSchema}
+            prepare_response(response, self.spec, "application/problem+json")
+            self.spec.components.response(name, response, lazy=True)
+
+
+def init_openapi(app: Flask, version: str) -> OpenApi:
+    """Serve the description and the pages to read it; blueprints register with what this returns."""
+    app.config.update(
+        API_TITLE="AlertOps",
+        API_VERSION=version,
+        OPENAPI_VERSION="3.1.0",
+        OPENAPI_URL_PREFIX="/",
+        API_SPEC_OPTIONS={
+            "info": {"description": "Escalation that fires on time until somebody acknowledges."},
+            "security": [{"accessToken": []}],
+        },
+    )
+    api = OpenApi(app)
+    api.register_field(PlaceCursor, "string", None)
+    api.register_field(NumberCursor, "string", None)
+    api.spec.components.security_scheme("accessToken", _BEARER)
+    api.spec.components.security_scheme("refreshToken", _BEARER)
+    api.spec.components.schema("EmailRecipient", schema=EmailRecipient)
+    api.spec.components.schema("UserRecipient", schema=UserRecipient)
+    # The pages come with the package: no browser has to fetch code from somewhere else.
+    app.register_blueprint(get_swaggerui_blueprint("/docs", DOCUMENT_PATH, config={"app_name": "AlertOps"}))
+    return api

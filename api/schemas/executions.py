@@ -1,0 +1,120 @@
+"""Alerts in; executions, their steps, attempts and timelines out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import Schema, fields, post_load, validate
+
+from alertops.escalation.states import AttemptStatus, ExecutionStatus, StepStatus
+from alertops.models.execution import MAX_DEDUP_KEY, MAX_SUMMARY, SEVERITIES
+from alertops.services.start_execution import Alert
+from api.fields import Instant
+from api.schemas.pages import LimitQuery, NumberCursor, PageQuery, PageSchema
+
+
+class AlertInput(Schema):
+    summary = fields.String(required=True, validate=validate.Length(1, MAX_SUMMARY))
+    severity = fields.String(load_default="critical", validate=validate.OneOf(SEVERITIES))
+    dedup_key = fields.String(allow_none=True, validate=validate.Length(1, MAX_DEDUP_KEY))
+    details = fields.Dict(load_default=dict)
+
+    @post_load
+    def _alert(self, data: dict[str, Any], **_: Any) -> Alert:
+        return Alert(**data)
+
+
+class ExecutionQuery(PageQuery):
+    status = fields.String(validate=validate.OneOf([*ExecutionStatus]))
+
+
+class TimelineQuery(LimitQuery):
+    after = NumberCursor(data_key="cursor")
+
+
+class ExecutionSchema(Schema):
+    id = fields.UUID(required=True)
+    team_id = fields.UUID(required=True)
+    flow_id = fields.UUID(required=True)
+    revision = fields.Integer(attribute="revision_number", required=True)
+    status = fields.String(required=True, validate=validate.OneOf([*ExecutionStatus]))
+    summary = fields.String(required=True)
+    severity = fields.String(required=True, validate=validate.OneOf(SEVERITIES))
+    dedup_key = fields.String(required=True, allow_none=True)
+    details = fields.Dict(required=True)
+    alert_count = fields.Integer(required=True)
+    anchor_at = Instant(required=True)
+    created_at = Instant(required=True)
+    acknowledged_at = Instant(required=True, allow_none=True)
+    acknowledged_by = fields.UUID(required=True, allow_none=True)
+    ended_at = Instant(required=True, allow_none=True)
+
+
+class ExecutionPageSchema(PageSchema):
+    items = fields.List(fields.Nested(ExecutionSchema), required=True)
+
+
+class AttemptSchema(Schema):
+    target = fields.Integer(attribute="target_number", required=True)
+    attempt = fields.Integer(attribute="number", required=True)
+    channel = fields.String(required=True)
+    address = fields.String(required=True)
+    status = fields.String(required=True, validate=validate.OneOf([*AttemptStatus]))
+    due_at = Instant(required=True)
+    transmit_at = Instant(required=True, allow_none=True)
+    finished_at = Instant(required=True, allow_none=True)
+    may_repeat = fields.Boolean(required=True)
+    detail = fields.String(required=True, allow_none=True)
+
+
+class InFlightSchema(AttemptSchema):
+    step = fields.Integer(attribute="step_number", required=True)
+
+
+class StepSchema(Schema):
+    number = fields.Integer(required=True)
+    round = fields.Integer(required=True)
+    node_index = fields.Integer(required=True)
+    node_name = fields.String(required=True)
+    status = fields.String(required=True, validate=validate.OneOf([*StepStatus, "planned"]))
+    planned_at = Instant(required=True)
+    due_at = Instant(required=True)
+    fired_at = Instant(required=True, allow_none=True)
+    lateness_ms = fields.Integer(required=True, allow_none=True)
+    attempts = fields.List(fields.Nested(AttemptSchema), required=True)
+
+
+class ExecutionAndMoreSchema(ExecutionSchema):
+    """Of an object that holds an `execution` and tells more about it: one flat object of both."""
+
+    def get_attribute(self, obj: Any, attr: str, default: Any) -> Any:
+        return super().get_attribute(obj if hasattr(obj, attr) else obj.execution, attr, default)
+
+
+class ShownExecutionSchema(ExecutionAndMoreSchema):
+    steps = fields.List(fields.Nested(StepSchema), required=True)
+
+
+class AnsweredSchema(ExecutionAndMoreSchema):
+    changed = fields.Boolean(required=True, metadata={"description": "False when it was so already."})
+    in_flight = fields.List(
+        fields.Nested(InFlightSchema),
+        required=True,
+        metadata={"description": "Sends that had begun before the answer; they are not called back."},
+    )
+
+
+class TimelineEntrySchema(Schema):
+    id = fields.Integer(required=True)
+    at = Instant(required=True)
+    event = fields.String(required=True)
+    step = fields.Integer(attribute="step_number", required=True, allow_none=True)
+    target = fields.Integer(attribute="target_number", required=True, allow_none=True)
+    attempt = fields.Integer(attribute="attempt_number", required=True, allow_none=True)
+    actor_id = fields.UUID(required=True, allow_none=True)
+    detail = fields.Dict(required=True)
+
+
+class TimelinePageSchema(Schema):
+    items = fields.List(fields.Nested(TimelineEntrySchema), required=True)
+    next_cursor = NumberCursor(attribute="next", required=True, allow_none=True)

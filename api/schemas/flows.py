@@ -1,0 +1,101 @@
+"""Flows and their nodes. Limits and defaults are the escalation core's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import Schema, fields, post_load, validate
+
+from alertops.escalation.flow import (
+    MAX_ATTEMPTS,
+    MAX_BACKOFF_FACTOR,
+    MAX_BACKOFF_SECONDS,
+    MAX_DELAY_SECONDS,
+    MAX_NODES,
+    MAX_REPEAT,
+    OnFailure,
+    OnUnknown,
+    RetryPolicy,
+)
+from api.fields import Decimal, EmailAddress, Instant, Name, OneOf, WholeNumber
+from api.schemas.pages import PageSchema
+
+_usual = RetryPolicy()
+_pause = validate.Range(1, MAX_BACKOFF_SECONDS)
+
+
+class EmailRecipient(Schema):
+    """A mailbox."""
+
+    type = fields.String(required=True, validate=validate.OneOf(["email"]))
+    email = EmailAddress(required=True)
+
+
+class UserRecipient(Schema):
+    """A member of the team, by whatever address the member has when the node fires."""
+
+    type = fields.String(required=True, validate=validate.OneOf(["user"]))
+    user_id = fields.UUID(required=True)
+
+    @post_load
+    def _as_json(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        return {**data, "user_id": str(data["user_id"])}
+
+
+class RetrySchema(Schema):
+    """How often, and after which pauses, one target is tried."""
+
+    max_attempts = WholeNumber(load_default=_usual.max_attempts, validate=validate.Range(1, MAX_ATTEMPTS))
+    backoff_seconds = WholeNumber(load_default=_usual.backoff_seconds, validate=_pause)
+    backoff_factor = Decimal(
+        load_default=_usual.backoff_factor, validate=validate.Range(1, MAX_BACKOFF_FACTOR)
+    )
+    max_backoff_seconds = WholeNumber(load_default=_usual.max_backoff_seconds, validate=_pause)
+
+
+class NodeInput(Schema):
+    name = Name(required=True)
+    recipient = OneOf(
+        {"email": EmailRecipient, "user": UserRecipient},
+        required=True,
+        metadata={"oneOf": [{"$ref": f"#/components/schemas/{kind}Recipient"} for kind in ("Email", "User")]},
+    )
+    delay_seconds = WholeNumber(required=True, validate=validate.Range(0, MAX_DELAY_SECONDS))
+    retry = fields.Nested(RetrySchema, load_default=lambda: vars(_usual).copy())
+    on_failure = fields.String(load_default=OnFailure.ESCALATE.value, validate=validate.OneOf([*OnFailure]))
+    on_unknown = fields.String(load_default=OnUnknown.RESEND.value, validate=validate.OneOf([*OnUnknown]))
+
+
+class FlowInput(Schema):
+    name = Name(required=True)
+    description = fields.String(load_default="", validate=validate.Length(max=2000))
+    repeat = WholeNumber(load_default=0, validate=validate.Range(0, MAX_REPEAT))
+    nodes = fields.List(fields.Nested(NodeInput), required=True, validate=validate.Length(1, MAX_NODES))
+
+
+class RetryColumns(fields.Nested):
+    """A retry policy that a node's row keeps in columns of its own."""
+
+    def get_value(self, obj: Any, attr: str, accessor: Any = None, default: Any = None) -> Any:
+        return obj
+
+
+class NodeSchema(NodeInput):
+    id = fields.UUID(required=True)
+    retry = RetryColumns(RetrySchema, required=True)
+
+
+class FlowSchema(Schema):
+    id = fields.UUID(required=True)
+    team_id = fields.UUID(required=True)
+    name = fields.String(required=True)
+    description = fields.String(required=True)
+    repeat = fields.Integer(required=True)
+    revision = fields.Integer(attribute="revision_number", required=True)
+    nodes = fields.List(fields.Nested(NodeSchema), required=True)
+    created_at = Instant(required=True)
+    updated_at = Instant(required=True)
+
+
+class FlowPageSchema(PageSchema):
+    items = fields.List(fields.Nested(FlowSchema), required=True)

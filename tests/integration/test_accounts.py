@@ -1,0 +1,177 @@
+"""Accounts: one for each address, and a login that tells an attacker nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+import jwt
+import pytest
+from argon2 import PasswordHasher
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.orm import Session
+from werkzeug.test import TestResponse
+
+from alertops.models import User
+from tests.integration.api_client import API, assert_problem, person
+
+PASSWORD = "correct horse battery staple"
+
+
+def register(client: FlaskClient, email: str = "ann@example.org", password: str = PASSWORD) -> TestResponse:
+    body = {"email": email, "name": "Ann", "password": password}
+    return client.post(f"{API}/auth/register", json=body)
+
+
+def login(client: FlaskClient, email: str = "ann@example.org", password: str = PASSWORD) -> TestResponse:
+    return client.post(f"{API}/auth/login", json={"email": email, "password": password})
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def test_who_registers_can_log_in_and_see_themselves(client: FlaskClient) -> None:
+    registered = register(client)
+    assert registered.status_code == 201
+    assert registered.json is not None
+    assert set(registered.json) == {"id", "email", "name", "created_at"}
+    tokens = login(client).json
+    assert tokens is not None
+    assert tokens["token_type"] == "Bearer"
+    assert tokens["expires_in"] == 15 * 60
+    me = client.get(f"{API}/me", headers=bearer(tokens["access_token"]))
+    assert me.json == {**registered.json, "memberships": []}
+
+
+def test_the_password_is_kept_as_an_argon2id_hash_alone(client: FlaskClient, session: Session) -> None:
+    register(client)
+    user = session.scalars(select(User)).one()
+    assert user.password_hash.startswith("$argon2id$")
+    assert PASSWORD not in user.password_hash
+
+
+def test_an_address_is_kept_as_typed_and_taken_in_any_case(client: FlaskClient) -> None:
+    assert (register(client, "Ann@Example.org").json or {})["email"] == "Ann@Example.org"
+    assert_problem(register(client, "aNN@example.ORG"), 409)
+    assert login(client, "ANN@EXAMPLE.ORG").status_code == 200
+
+
+def test_of_those_who_race_for_an_address_one_gets_it(app: Flask, session: Session) -> None:
+    def attempt(number: int) -> int:
+        email = "ann@example.org" if number % 2 else "ANN@example.org"
+        return register(app.test_client(), email).status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        statuses = sorted(pool.map(attempt, range(8)))
+    assert statuses == [201] + [409] * 7
+    assert session.scalar(select(func.count()).select_from(User)) == 1
+
+
+def test_an_unknown_address_and_a_wrong_password_get_the_same_answer(client: FlaskClient) -> None:
+    register(client)
+    wrong = login(client, password="not the password at all")
+    unknown = login(client, email="nobody@example.org")
+    assert assert_problem(wrong, 401) == assert_problem(unknown, 401)
+
+
+def test_an_unknown_address_takes_as_long_as_a_wrong_password(client: FlaskClient) -> None:
+    register(client)
+
+    def seconds(answer: Callable[[], TestResponse]) -> float:
+        began = perf_counter()
+        assert answer().status_code == 401
+        return perf_counter() - began
+
+    wrong = median(seconds(lambda: login(client, password="not the password")) for _ in range(5))
+    unknown = median(seconds(lambda: login(client, email="nobody@example.org")) for _ in range(5))
+    assert unknown > wrong / 2  # without the dummy hash it is a twentieth
+
+
+def test_a_login_renews_a_hash_of_weaker_parameters(client: FlaskClient, session: Session) -> None:
+    register(client)
+    weak = PasswordHasher(time_cost=1, memory_cost=1024).hash(PASSWORD)
+    session.execute(update(User).values(password_hash=weak))
+    session.commit()
+    assert login(client).status_code == 200
+    renewed = session.scalars(select(User.password_hash)).one()
+    assert renewed != weak
+    assert not PasswordHasher().check_needs_rehash(renewed)
+    assert login(client).status_code == 200
+
+
+def test_a_refresh_token_gets_an_access_token_and_nothing_else(client: FlaskClient) -> None:
+    register(client)
+    tokens = login(client).json or {}
+    refreshed = client.post(f"{API}/auth/refresh", headers=bearer(tokens["refresh_token"]))
+    assert refreshed.status_code == 200
+    access = (refreshed.json or {})["access_token"]
+    assert client.get(f"{API}/me", headers=bearer(access)).status_code == 200
+    assert_problem(client.get(f"{API}/me", headers=bearer(tokens["refresh_token"])), 401)
+    assert_problem(client.post(f"{API}/auth/refresh", headers=bearer(access)), 401)
+
+
+def test_answers_with_tokens_are_not_cached(client: FlaskClient) -> None:
+    register(client)
+    assert login(client).headers["Cache-Control"] == "no-store"
+
+
+def forged(app: Flask, **changes: Any) -> str:
+    """A token of ours but for these claims."""
+    token = person(app, "ann").token
+    claims = jwt.decode(token, options={"verify_signature": False})
+    return jwt.encode({**claims, **changes}, app.config["JWT_SECRET_KEY"], algorithm="HS256")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"exp": 1}, id="expired"),
+        pytest.param({"iss": "somebody else"}, id="of another issuer"),
+        pytest.param({"aud": "another service"}, id="for another audience"),
+        pytest.param({"sub": "00000000-0000-0000-0000-000000000000"}, id="of nobody"),
+    ],
+)
+def test_a_token_that_is_not_good_here_is_refused(app: Flask, changes: dict[str, Any]) -> None:
+    client = app.test_client()
+    answer = client.get(f"{API}/me", headers=bearer(forged(app, **changes)))
+    assert_problem(answer, 401)
+    assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+@pytest.mark.parametrize("algorithm", ["none", "HS512"])
+def test_a_token_cannot_choose_how_it_is_verified(app: Flask, algorithm: str) -> None:
+    claims = jwt.decode(person(app, "ann").token, options={"verify_signature": False})
+    key = app.config["JWT_SECRET_KEY"] * 2 if algorithm != "none" else None
+    token = jwt.encode(claims, key, algorithm=algorithm)
+    assert_problem(app.test_client().get(f"{API}/me", headers=bearer(token)), 401)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "",
+        "Bearer",
+        "Bearer ",
+        "Bearer x",
+        "Bearer a.b.c",
+        "Bearer a b",
+        "Basic YTpi",
+        "Bearer \xff.\xff.\xff",
+    ],
+)
+def test_a_malformed_authorization_is_refused(client: FlaskClient, header: str) -> None:
+    assert_problem(client.get(f"{API}/me", headers={"Authorization": header}), 401)
+
+
+def test_a_token_does_not_outlive_its_account(app: Flask, session: Session) -> None:
+    ann = person(app, "ann")
+    session.execute(delete(User))
+    session.commit()
+    assert_problem(ann.get("/me"), 401)
+    assert_problem(ann.post("/teams", {"name": "Ops"}), 401)

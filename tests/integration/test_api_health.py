@@ -1,0 +1,146 @@
+"""Is the process up, and is it of use? Also when the database or the broker is not there."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from time import perf_counter
+
+import pytest
+import structlog
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from api import create_app
+from api.config import ApiSettings, load_api_settings
+from deploy.local.stack import PrivateStack
+from tests.integration.api_client import API, assert_problem, person
+from tests.integration.conftest import RecordingPublisher
+
+
+def settings(database_url: str, broker_url: str = "amqp://nobody:nothing@127.0.0.1:1/") -> ApiSettings:
+    return load_api_settings(
+        {
+            "ALERTOPS_DATABASE_URL": database_url,
+            "ALERTOPS_BROKER_URL": broker_url,
+            "ALERTOPS_JWT_SECRET": "a secret for the tests, long enough",
+            "ALERTOPS_SMTP_HOST": "127.0.0.1",
+            "ALERTOPS_MAIL_FROM": "alerts@alertops.test",
+        }
+    )
+
+
+@pytest.fixture
+def silent_address() -> Iterator[str]:
+    """A server that takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"127.0.0.1:{server.getsockname()[1]}"
+
+
+@pytest.fixture
+def without_database(publisher: RecordingPublisher) -> FlaskClient:
+    return create_app(
+        settings("postgresql+psycopg2://nobody:secret@127.0.0.1:1/nothing"), publisher
+    ).test_client()
+
+
+def test_a_process_that_is_up_says_so_without_its_database(without_database: FlaskClient) -> None:
+    assert without_database.get("/healthz").json == {"status": "ok"}
+
+
+def test_a_process_with_a_migrated_database_is_ready_without_a_broker(client: FlaskClient) -> None:
+    answer = client.get("/readyz")
+    assert answer.status_code == 200
+    assert answer.json is not None
+    assert answer.json["status"] == "ready"
+    assert answer.json["checks"]["database"] == "ok"
+    assert (
+        "recovery" in answer.json["checks"]["broker"] or "does not answer" in answer.json["checks"]["broker"]
+    )
+
+
+def test_a_broker_that_answers_is_reported(
+    stack: PrivateStack, database_url: str, publisher: RecordingPublisher
+) -> None:
+    client = create_app(settings(database_url, stack.addresses.broker_url), publisher).test_client()
+    assert (client.get("/readyz").json or {})["checks"] == {"database": "ok", "broker": "ok"}
+
+
+def test_a_broker_that_refuses_the_login_is_reported(
+    stack: PrivateStack, database_url: str, publisher: RecordingPublisher
+) -> None:
+    scheme, _, rest = stack.addresses.broker_url.partition("://")
+    wrong = f"{scheme}://nobody:nothing@{rest.rpartition('@')[2]}"
+    answer = create_app(settings(database_url, wrong), publisher).test_client().get("/readyz")
+    assert answer.status_code == 200
+    assert (answer.json or {})["checks"]["broker"] != "ok"
+
+
+def test_without_its_database_a_process_is_not_ready(without_database: FlaskClient) -> None:
+    answer = without_database.get("/readyz")
+    problem = assert_problem(answer, 503)
+    assert problem["checks"]["database"] == "does not answer"
+    assert answer.headers["Retry-After"]
+    assert "secret" not in answer.text
+
+
+def test_with_a_schema_behind_the_code_a_process_is_not_ready(client: FlaskClient, session: Session) -> None:
+    current = session.scalar(text("SELECT version_num FROM alembic_version"))
+    change = text("UPDATE alembic_version SET version_num = :version")
+    session.execute(change, {"version": "older"})
+    session.commit()
+    try:
+        problem = assert_problem(client.get("/readyz"), 503)
+    finally:
+        session.execute(change, {"version": current})
+        session.commit()
+    assert "revision" in problem["checks"]["database"]
+
+
+def test_servers_that_hang_do_not_hang_the_probe(silent_address: str, publisher: RecordingPublisher) -> None:
+    hanging = settings(f"postgresql+psycopg2://u:p@{silent_address}/x", f"amqp://u:p@{silent_address}/")
+    client = create_app(hanging, publisher).test_client()
+    for _ in range(2):
+        began = perf_counter()
+        assert_problem(client.get("/readyz"), 503)
+        assert perf_counter() - began < 5
+
+
+def test_a_database_that_is_gone_is_a_problem_that_passes(app: Flask, without_database: FlaskClient) -> None:
+    token = person(app, "ann").token
+    login = {"email": "ann@example.org", "password": "whatever it is"}
+    answers = [
+        without_database.get(f"{API}/teams", headers={"Authorization": f"Bearer {token}"}),
+        without_database.post(f"{API}/auth/login", json=login),
+    ]
+    for answer in answers:
+        assert_problem(answer, 503)
+        assert answer.headers["Retry-After"]
+        assert "nobody" not in answer.text
+
+
+def test_a_request_is_logged_once_without_what_is_secret(client: FlaskClient) -> None:
+    secret = "correct horse battery staple"
+    with structlog.testing.capture_logs(processors=[structlog.contextvars.merge_contextvars]) as lines:
+        client.post(
+            f"{API}/auth/login?token=abc",
+            json={"email": "ann@example.org", "password": secret},
+            headers={"X-Request-Id": "caller-1"},
+        )
+    [line] = [line for line in lines if line["event"] == "request"]
+    assert (line["method"], line["route"], line["status"]) == ("POST", f"{API}/auth/login", 401)
+    assert line["request_id"] == "caller-1"
+    assert line["duration_ms"] > 0
+    assert secret not in str(lines)
+    assert "abc" not in str(lines)
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"), [("abc-1", True), ("a b", False), ("x" * 200, False), ("\u00e9", False)]
+)
+def test_a_request_id_that_is_fit_for_a_log_is_kept(client: FlaskClient, given: str, kept: bool) -> None:
+    answered = client.get("/healthz", headers={"X-Request-Id": given}).headers["X-Request-Id"]
+    assert (answered == given) is kept
+    assert answered

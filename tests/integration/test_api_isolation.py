@@ -1,0 +1,101 @@
+"""A stranger sees and changes nothing, on any route: also on those that are added later."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from flask import Flask
+from sqlalchemy.orm import Session
+from werkzeug.routing import Rule
+
+from tests.integration.api_client import API, Person, a_flow, assert_problem, person, row_counts
+
+# What a route needs in its body to get past validation; a new route with a body must be added here.
+BODIES: dict[str, Any] = {
+    "flows.create": a_flow(),
+    "executions.start": {"summary": "disk full"},
+}
+PUBLIC = {"auth.register", "auth.login"}
+
+
+def calls(app: Flask) -> Iterator[tuple[Rule, str]]:
+    """Every route of the API with every method that it takes."""
+    for rule in app.url_map.iter_rules():
+        if rule.rule.startswith(API):
+            for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+                yield rule, method
+
+
+def calls_with_ids(app: Flask) -> list[tuple[Rule, str]]:
+    found = [(rule, method) for rule, method in calls(app) if rule.arguments]
+    assert len(found) >= 10
+    return found
+
+
+def path_of(app: Flask, rule: Rule, ids: dict[str, Any]) -> str:
+    with app.test_request_context():
+        return app.url_map.bind("localhost").build(
+            rule.endpoint, {name: ids[name] for name in rule.arguments}
+        )
+
+
+@pytest.fixture
+def ids(app: Flask) -> dict[str, str]:
+    """The ids of what belongs to Ann's team."""
+    ann = person(app, "ann")
+    team = ann.make("/teams", {"name": "Operations"})["id"]
+    flow = ann.make(f"/teams/{team}/flows", a_flow())["id"]
+    execution = ann.make(f"/flows/{flow}/executions", {"summary": "disk full"})["id"]
+    return {"team_id": team, "flow_id": flow, "execution_id": execution}
+
+
+@pytest.fixture(params=["in no team", "in another team"])
+def stranger(app: Flask, request: pytest.FixtureRequest) -> Person:
+    charlie = person(app, "charlie")
+    if request.param == "in another team":
+        team = charlie.make("/teams", {"name": "Charlie's"})["id"]
+        charlie.make(f"/teams/{team}/flows", a_flow())
+    return charlie
+
+
+def test_a_stranger_finds_nothing_and_changes_nothing(
+    app: Flask, ids: dict[str, str], stranger: Person, session: Session
+) -> None:
+    before = row_counts(session)
+    nowhere = {name: str(uuid4()) for name in ids}
+    for rule, method in calls_with_ids(app):
+        body = BODIES.get(rule.endpoint, {}) if method != "GET" else None
+        hidden = stranger.call(method, path_of(app, rule, ids), body)
+        missing = stranger.call(method, path_of(app, rule, nowhere), body)
+        assert assert_problem(hidden, 404) == assert_problem(missing, 404), f"{method} {rule}"
+    assert row_counts(session) == before
+
+
+def test_lists_hold_nothing_of_other_teams(app: Flask, ids: dict[str, str]) -> None:
+    charlie = person(app, "charlie")
+    assert charlie.get("/teams").json == {"items": [], "next_cursor": None}
+    assert (charlie.get("/me").json or {})["memberships"] == []
+
+
+def test_every_route_but_the_public_ones_needs_a_token(app: Flask, ids: dict[str, str]) -> None:
+    client = app.test_client()
+    for rule, method in calls(app):
+        if rule.endpoint not in PUBLIC:
+            answer = client.open(path_of(app, rule, ids), method=method)
+            assert_problem(answer, 401)
+            assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize(
+    "odd", ["1", "x", "%00", "..%2f", "{9fbf1fa4-6a15-4a4a-9f11-2f3d1f2a4f11}", "a" * 5000]
+)
+def test_an_id_that_is_no_uuid_is_not_found(app: Flask, odd: str) -> None:
+    ann = person(app, "ann")
+    for rule, method in calls_with_ids(app):
+        path = rule.rule
+        for name in rule.arguments:
+            path = path.replace(f"<uuid:{name}>", odd)
+        assert_problem(ann.call(method, path), 404)
