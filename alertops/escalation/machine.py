@@ -123,12 +123,14 @@ def _attempt_woken(state: State, event: AttemptWoken, now: datetime) -> Decision
 
 
 def _lease_expired(state: State, event: LeaseExpired, now: datetime) -> Decision:
+    # An earlier claim, or an earlier attempt, may have been transmitted even if this one was not.
+    uncertain = event.transmitted or event.may_repeat
     if not state.running:
-        end = AttemptStatus.UNKNOWN if event.transmitted else AttemptStatus.CANCELLED
+        end = AttemptStatus.UNKNOWN if uncertain else AttemptStatus.CANCELLED
         return Decision(Reason.STALE, (EndAttempt(end),))
     held = event.transmitted and state.node_of(event.step).on_unknown is OnUnknown.HOLD
     if held or event.claims >= MAX_CLAIMS:
-        end = AttemptStatus.UNKNOWN if event.transmitted else AttemptStatus.FAILED
+        end = AttemptStatus.UNKNOWN if uncertain else AttemptStatus.FAILED
         settled = _settle_target(state, event.step, event.progress, now)
         reason = Reason.HELD if held else Reason.GAVE_UP
         return Decision(reason, (EndAttempt(end), *settled.effects), settled.to)

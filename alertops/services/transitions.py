@@ -82,7 +82,7 @@ def bring_step_forward(session: Session, key: StepKey) -> bool:
             Step.number == key.step,
             Step.status == StepStatus.WAITING,
         )
-        .values(due_at=func.least(Step.due_at, _now()), dispatched_at=None),
+        .values(due_at=func.least(Step.due_at, _now()), dispatched_at=None, recovery_count=0),
     )
 
 
@@ -122,6 +122,8 @@ def claim_attempt(
             lease_until=_now() + timedelta(seconds=lease_seconds),
             transmit_at=None,
             may_repeat=may_repeat,
+            # A lost lease is a new loss, whatever the wait before it was.
+            recovery_count=0,
         ),
     )
 
