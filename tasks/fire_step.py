@@ -9,10 +9,14 @@ import structlog
 from alertops.services.dispatch import FIRE_STEP
 from alertops.services.fire_step import fire_step
 from alertops.services.keys import StepKey
+from alertops.services.persistence import persistently
 from tasks.app import app
 from tasks.resources import resources
 
 log = structlog.get_logger(__name__)
+
+# A restart or failover of Postgres takes seconds. Whatever it takes longer, recovery fires the step.
+PATIENCE_SECONDS = 30
 
 
 @app.task(name=FIRE_STEP)
@@ -21,5 +25,7 @@ def fire_step_task(execution_id: str, step: int) -> None:
     key = StepKey(UUID(execution_id), step)
     with structlog.contextvars.bound_contextvars(execution=execution_id, step=step):
         with resources().sessions() as session:
-            reason = fire_step(session, resources().dispatcher, key)
+            reason = persistently(
+                session, PATIENCE_SECONDS, lambda: fire_step(session, resources().dispatcher, key)
+            )
         log.debug("woken", reason=reason.value)

@@ -28,6 +28,7 @@ from alertops.services.claim_attempt import Claim, NoClaim, claim_attempt
 from alertops.services.dispatch import Dispatcher
 from alertops.services.keys import AttemptKey
 from alertops.services.lock import lock_execution
+from alertops.services.persistence import persistently
 from alertops.services.record_outcome import Outcome, record_outcome
 
 log = structlog.get_logger(__name__)
@@ -41,7 +42,7 @@ def send_attempt(
     key: AttemptKey,
 ) -> Reason:
     """Send the attempt if it is due and free; any number of wake-ups send it once."""
-    claim = claim_attempt(session, key, timing.lease)
+    claim = persistently(session, timing.lease, lambda: claim_attempt(session, key, timing.lease))
     if isinstance(claim, NoClaim):
         dispatcher.dispatch(session, claim.wake_ups)
         return claim.reason
@@ -50,7 +51,8 @@ def send_attempt(
     if outcome is None:
         log.warning("lease_lost", claim=claim.number, next="the newer claim decides")
         return Reason.STALE
-    return record_outcome(session, dispatcher, claim, outcome)
+    # What is known now would be unknown to the next claim: keep at it for as long as the lease is ours.
+    return persistently(session, timing.lease, lambda: record_outcome(session, dispatcher, claim, outcome))
 
 
 class _Mark(Enum):
@@ -66,7 +68,7 @@ def _converse(session: Session, channel: Channel, timing: Timing, claim: Claim) 
     half = timing.send_deadline / 2
     try:
         with channel.open(claim.notification, within_seconds=half) as delivery:
-            match _mark_transmit(session, claim, needed_seconds=half):
+            match persistently(session, half, lambda: _mark_transmit(session, claim, needed_seconds=half)):
                 case _Mark.LOST:
                     return None
                 case _Mark.ANSWERED:

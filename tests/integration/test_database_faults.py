@@ -1,0 +1,92 @@
+"""The database goes away in the middle of things, and comes back; nothing that was known is forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session, sessionmaker
+
+from alertops.channels.base import Notification
+from alertops.escalation.decision import Reason
+from alertops.services.persistence import persistently
+from tests.integration.world import World, node
+
+
+@pytest.fixture
+def cut_connections(sessions: sessionmaker[Session]) -> Callable[..., None]:
+    """End every other session on the database, as a failover does."""
+
+    def cut(*_: object) -> None:
+        with sessions() as session:
+            session.execute(
+                text(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+            )
+            session.commit()
+
+    return cut
+
+
+def test_an_outcome_is_recorded_though_the_database_was_away_while_it_was_sent(
+    world: World, cut_connections: Callable[[Notification], None]
+) -> None:
+    execution = world.start(world.flow(node("a", 0), node("b", 600)))
+    world.fire(execution, 1)
+    world.channel.on_transmit = cut_connections
+    assert world.send(execution, 1) is Reason.REACHED
+    assert [attempt.status for attempt in world.attempts(execution)] == ["delivered"]
+    assert len(world.channel.accepted) == 1
+
+
+def test_a_mark_is_made_though_the_database_was_away_while_connecting(
+    world: World, cut_connections: Callable[[Notification], None]
+) -> None:
+    execution = world.start(world.flow(node("a", 0), node("b", 600)))
+    world.fire(execution, 1)
+    world.channel.on_open = cut_connections
+    assert world.send(execution, 1) is Reason.REACHED
+    (attempt,) = world.attempts(execution)
+    assert attempt.transmit_at is not None
+
+
+def test_a_transaction_is_tried_again_until_the_database_answers(
+    session: Session, cut_connections: Callable[[], None]
+) -> None:
+    tries: list[int] = []
+
+    def work() -> str:
+        tries.append(len(tries))
+        session.execute(text("SELECT 1"))
+        if len(tries) < 3:
+            cut_connections()
+        answer: str = session.execute(text("SELECT 'done'")).scalar_one()
+        session.commit()
+        return answer
+
+    assert persistently(session, 10, work) == "done"
+    assert len(tries) == 3
+
+
+def test_patience_ends_and_the_error_is_raised(session: Session) -> None:
+    def work() -> None:
+        raise OperationalError("SELECT 1", None, Exception("gone"))
+
+    with pytest.raises(OperationalError):
+        persistently(session, 0.3, work)
+
+
+def test_an_error_that_cannot_pass_is_raised_at_once(session: Session) -> None:
+    tries = []
+
+    def work() -> None:
+        tries.append(1)
+        session.execute(text("SELECT * FROM no_such_table"))
+
+    with pytest.raises(Exception, match="no_such_table"):
+        persistently(session, 10, work)
+    assert len(tries) == 1
