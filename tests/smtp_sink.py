@@ -1,1 +1,0 @@
-from deploy.local.smtp_sink import *  # noqa: F403
