@@ -19,6 +19,8 @@ broker_heartbeat = 10
 broker_connection_max_retries = None
 broker_connection_retry_on_startup = True
 broker_connection_timeout = 4
+# Looks for a broker that is away every 2 s; Celery's own pauses grow to 30 s.
+worker_consumer = "tasks.consumer:Consumer"
 # What Celery itself publishes waits for the broker's confirm. Wake-ups go through `tasks.publisher`,
 # which pipelines its confirms and sees what could not be routed.
 broker_transport_options = {"confirm_publish": True}

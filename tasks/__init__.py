@@ -3,11 +3,13 @@
 app.py          the application; `celery -A tasks worker ...` finds it here
 queues.py       the queues and the dead-letter queue behind them
 delay.py        how a message waits in the broker until it is due
+circuit.py      a broker that fails repeatedly is left alone for a while
 publisher.py    publishing with pipelined confirms; nothing unroutable is lost in silence
 fire_step.py    thin tasks: take a key, call one service
 send_attempt.py
 recover.py
 resources.py    what a worker process opens once: database, publisher, channels
+consumer.py     a consumer that looks for its broker often
 bootsteps.py    recovery at every connection to the broker, and on a slow tick
 signals.py      logs; recovery when a worker is ready
 """

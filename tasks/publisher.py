@@ -21,6 +21,7 @@ from kombu.exceptions import KombuError
 
 from alertops.errors import BrokerUnavailableError
 from alertops.services.dispatch import Message
+from tasks.circuit import Circuit
 from tasks.delay import declare_topology, route
 
 BROKER_ERRORS = (OSError, AMQPError, KombuError)
@@ -119,6 +120,7 @@ class ConfirmingPublisher:
         self._timeout = timeout_seconds
         self._idle: LifoQueue[Line] = LifoQueue()
         self._declared = False
+        self._circuit = Circuit()
 
     def prepare(self) -> None:
         """Connect and declare the topology ahead of the first message."""
@@ -127,8 +129,26 @@ class ConfirmingPublisher:
     def publish(self, messages: Sequence[Message]) -> list[bool]:
         """See `alertops.services.dispatch.Publisher`.
 
-        A line that was idle may be dead without knowing; then the batch is published once more on a
-        new one. What the first try got through is a duplicate wake-up, and those do nothing.
+        Raises at once while the circuit is open, so that a broker that hangs does not slow every request.
+        """
+        if not self._circuit.admits():
+            raise BrokerUnavailableError(
+                "the broker failed repeatedly a moment ago; it is left alone for now"
+            )
+        try:
+            confirmed = self._publish(messages)
+        except BROKER_ERRORS as error:
+            self._circuit.failed()
+            self._forget_lines()
+            raise BrokerUnavailableError(f"{type(error).__name__}: {error}") from error
+        self._circuit.succeeded()
+        return confirmed
+
+    def _publish(self, messages: Sequence[Message]) -> list[bool]:
+        """Publish on a line that is open, or on a new one.
+
+        A line that was idle may be dead without knowing; then the batch is published once more. What
+        the first try got through is a duplicate wake-up, and those do nothing.
         """
         asked_at = time.monotonic()
         try:
@@ -137,12 +157,8 @@ class ConfirmingPublisher:
                     return line.publish(messages, self._timeout, asked_at)
         except BROKER_ERRORS:
             self._forget_lines()
-        try:
-            with self._new_line() as line:
-                return line.publish(messages, self._timeout, asked_at)
-        except BROKER_ERRORS as error:
-            self._forget_lines()
-            raise BrokerUnavailableError(f"{type(error).__name__}: {error}") from error
+        with self._new_line() as line:
+            return line.publish(messages, self._timeout, asked_at)
 
     @contextmanager
     def _idle_line(self) -> Iterator[Line | None]:

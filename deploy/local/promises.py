@@ -94,7 +94,9 @@ class History:
 
     @property
     def horizon(self) -> datetime:
-        """What came due before must have fired by now."""
+        """What came due before must have fired by now; all of it, when the execution is at its end."""
+        if self.execution.status == "exhausted":
+            return self.now
         return min(self.answered_at or self.now, self.now) - self.patience
 
     def name(self, step: int) -> str:
@@ -123,11 +125,15 @@ def check_promises(
     if executions is not None:
         wanted = wanted.where(Execution.id.in_(list(executions)))
     for execution in session.scalars(wanted.execution_options(populate_existing=True)):
-        history = _history(session, execution, by_execution[execution.id], now, patience)
-        for check in (_nothing_lost, _in_order, _nothing_early, _silence, _once):
-            check(verdict, history)
+        judge(verdict, _history(session, execution, by_execution[execution.id], now, patience))
     session.rollback()
     return verdict
+
+
+def judge(verdict: Verdict, history: History) -> None:
+    """Check every promise for one execution."""
+    for check in (_nothing_lost, _in_order, _nothing_early, _silence, _once):
+        check(verdict, history)
 
 
 def _history(

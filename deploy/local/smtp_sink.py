@@ -45,9 +45,10 @@ class Refuse:
 
 @dataclass(frozen=True)
 class Hang:
-    """Take the message, and answer only after `seconds`."""
+    """Take the message, and answer only after `seconds`; or hang at RCPT, before there is a message."""
 
     seconds: float
+    at: Stage = "data"
     times: int | None = None
 
 
@@ -63,7 +64,7 @@ Behaviour = Accept | Refuse | Hang | Drop
 
 @dataclass(frozen=True)
 class Event:
-    """How one mail to one recipient ended: the answer and its stage; a dropped connection has no code."""
+    """How one mail to one recipient ended: the answer and its stage; dropped or hanging, it has no code."""
 
     at: datetime
     address: str
@@ -214,6 +215,9 @@ class _Handler:
         if isinstance(behaviour, Refuse) and behaviour.at == "rcpt":
             self._sink._record(address, "rcpt", behaviour.code)
             return f"{behaviour.code} refused by script"
+        if isinstance(behaviour, Hang) and behaviour.at == "rcpt":
+            self._sink._record(address, "rcpt", None)
+            await asyncio.sleep(behaviour.seconds)
         envelope.rcpt_tos.append(address)
         # One mail has one recipient here; of several, the last decides.
         self._scripted[id(envelope)] = behaviour
@@ -233,7 +237,7 @@ class _Handler:
             cast(asyncio.Transport, server.transport).abort()
             # The connection is gone; its end cancels this task, which has nothing more to say.
             await asyncio.Future()
-        if isinstance(behaviour, Hang):
+        if isinstance(behaviour, Hang) and behaviour.at == "data":
             await asyncio.sleep(behaviour.seconds)
         self._sink._record(address, "data", 250)
         return "250 OK"

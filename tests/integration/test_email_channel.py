@@ -20,7 +20,7 @@ import pytest
 from alertops.channels.base import Certainty, Channel, ChannelError, Notification, Receipt
 from alertops.channels.email import MAX_DETAIL, EmailChannel, SmtpSettings
 from alertops.channels.smtp import Deadline, DeadlineSMTP
-from tests.smtp_sink import Drop, Hang, Refuse, SmtpSink
+from deploy.local.smtp_sink import Drop, Hang, Refuse, SmtpSink
 
 MAILBOX = "ops@example.com"
 PLENTY = 10.0
