@@ -6,18 +6,21 @@ times of an execution into the past, which to the services is the same as time h
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 from sqlalchemy import select, text
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, sessionmaker
 
 from alertops.channels.base import Notification, Receipt
 from alertops.config import Timing
+from alertops.errors import BrokerUnavailableError
 from alertops.escalation.decision import Reason
 from alertops.escalation.flow import Flow as FlowDefinition
 from alertops.escalation.flow import Node, OnFailure, OnUnknown, RetryPolicy, flow_to_json
@@ -32,13 +35,15 @@ from alertops.models import (
     TimelineEntry,
     User,
 )
-from alertops.services.dispatch import Dispatcher
+from alertops.services.dispatch import Dispatcher, Message
 from alertops.services.fire_step import fire_step
 from alertops.services.keys import AttemptKey, StepKey
 from alertops.services.send_attempt import send_attempt
 from alertops.services.start_execution import Alert, start_execution
 
 Behaviour = Callable[[Notification], None]
+Publishing = Callable[[Sequence[Message]], list[bool]]
+T = TypeVar("T")
 
 
 @dataclass
@@ -173,3 +178,80 @@ class World:
     def status(self, execution: Execution | UUID) -> str:
         id_ = execution if isinstance(execution, UUID) else execution.id
         return self.session.scalars(select(Execution.status).where(Execution.id == id_)).one()
+
+
+def take(messages: Sequence[Message]) -> list[bool]:
+    """A broker that is well."""
+    return [True] * len(messages)
+
+
+def refuse(messages: Sequence[Message]) -> list[bool]:
+    """A broker that answers, and has no queue for anything."""
+    return [False] * len(messages)
+
+
+def down(_: Sequence[Message]) -> list[bool]:
+    """A broker that does not answer."""
+    raise BrokerUnavailableError("connection refused")
+
+
+@dataclass
+class Broker:
+    """Does as told when it is given messages, and keeps what it took."""
+
+    on_publish: Publishing = take
+    batches: list[int] = field(default_factory=list)
+    taken: list[Message] = field(default_factory=list)
+
+    def publish(self, messages: Sequence[Message]) -> list[bool]:
+        self.batches.append(len(messages))
+        confirmed = self.on_publish(messages)
+        self.taken += [message for message, ok in zip(messages, confirmed, strict=True) if ok]
+        return confirmed
+
+
+class Queue:
+    """Transactions that queue, in the order in which a test lines them up, for what a holder has locked.
+
+    Leaving the context lets them go; only then do their futures have results.
+    """
+
+    def __init__(self, sessions: sessionmaker[Session], hold: Callable[[Session], object]) -> None:
+        self._sessions = sessions
+        self._hold = hold
+        self.holder = sessions()
+        self._pool = ThreadPoolExecutor(32)
+
+    def __enter__(self) -> Queue:
+        self._hold(self.holder)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.holder.close()
+        self._pool.shutdown()
+
+    def submit(self, act: Callable[[Session], T]) -> Future[T]:
+        """Run it in a thread and a session of its own, and return when it stands in the queue."""
+        return self.line_up(lambda: self._pool.submit(self._in_a_session, act))
+
+    def line_up(self, trigger: Callable[[], T]) -> T:
+        """Do what makes one more transaction wait, and return when it does."""
+        before = self._waiting()
+        result = trigger()
+        deadline = time.monotonic() + 10
+        while self._waiting() == before:
+            assert time.monotonic() < deadline, "nothing came to wait for the lock"
+            time.sleep(0.005)
+        return result
+
+    def _in_a_session(self, act: Callable[[Session], T]) -> T:
+        with self._sessions() as session:
+            return act(session)
+
+    def _waiting(self) -> int:
+        query = text(
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        with self._sessions() as session:
+            return int(session.execute(query).scalar_one())
