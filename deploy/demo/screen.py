@@ -9,10 +9,10 @@ from datetime import datetime
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
-from deploy.local.promises import Verdict
+from deploy.local.promises import PROMISES, Verdict
 from deploy.local.smtp_sink import Event, Received
 
 STYLES = {
@@ -45,10 +45,13 @@ def summary(verdict: Verdict, mails: Sequence[Received], events: Sequence[Event]
     repeated = sum(count - 1 for count in ids.values())
     lateness = sorted(verdict.lateness) or [0.0]
     table = Table(
-        "promise", "checked", title="What was promised, held against what was received", title_justify="left"
+        "promise",
+        Column("times checked", justify="right"),
+        title="What was promised, held against what was received",
+        title_justify="left",
     )
-    for promise, count in sorted(verdict.checked.items()):
-        table.add_row(promise, str(count))
+    for promise, sentence in PROMISES.items():
+        table.add_row(sentence, str(verdict.checked[promise]))
     facts = (
         f"The mail server took {len(mails)} mails ({repeated} repeated under the same Message-ID) "
         f"and refused: {refusals}.\n"
@@ -64,19 +67,25 @@ def mailbox(mails: Sequence[Received], shown: Sequence[dict[str, Any]]) -> Table
     """Every mail that the mail server took, in the order in which it took them."""
     anchors = {execution["id"]: _instant(execution["anchor_at"]) for execution in shown}
     table = Table(title="What the mail server received", title_justify="left")
-    for heading in ("after", "to", "subject", "step", "attempt", "Message-ID"):
-        table.add_column(heading, overflow="fold")
+    for heading in ("after", "to", "subject", "attempt", "Message-ID"):
+        table.add_column(heading, overflow="ellipsis", no_wrap=True)
     for mail in mails:
         after = mail.received_at - anchors[mail.alertops("Execution")]
         table.add_row(
             f"+{after.total_seconds():.3f} s",
-            mail.rcpt_to[0],
+            mail.rcpt_to[0].partition("@")[0],
             str(mail.message["Subject"]),
-            mail.alertops("Step"),
             mail.alertops("Attempt"),
-            mail.message_id,
+            _shortened(mail.message_id),
         )
     return table
+
+
+def _shortened(message_id: str) -> str:
+    """Enough of a Message-ID to tell it from others: the ends of `<execution.step.target@domain>`."""
+    key = message_id.removeprefix("<").partition("@")[0]
+    execution, _, spot = key.partition(".")
+    return f"<{execution[:8]}…{spot}@…>"
 
 
 def timeline(execution: dict[str, Any]) -> Table:

@@ -20,6 +20,24 @@ from alertops.escalation.flow import flow_from_json
 from alertops.escalation.plan import PlannedStep, plan
 from alertops.models import Attempt, Execution, FlowRevision, Step, TimelineEntry
 
+# What each promise says, in the order of an alert's journey.
+PROMISES = {
+    "fired": "every step that came due before the answer has fired",
+    "planned": "the steps are the plan's, none skipped or repeated",
+    "ordered": "no step overtook the one before it",
+    "undrifted": "due times are the plan's, or were brought forward",
+    "not early": "nothing fired or arrived before it was due",
+    "not late": "nothing fired later than recovery allows",
+    "told": "every step that fired told somebody, or said that there was nobody",
+    "settled": "no attempt that has had its time is without an outcome",
+    "received": "every mail recorded as delivered was received",
+    "known": "every mail received belongs to a recorded attempt",
+    "once": "no target was told twice without being told that it may be a repeat",
+    "one Message-ID": "all mails to a target carry one Message-ID",
+    "own Message-ID": "no two targets share a Message-ID",
+    "silent": "after the answer nothing fired, and nothing came that was not on its way",
+}
+
 
 class Target(NamedTuple):
     """Whom a step tells: mails about the same target are about the same thing."""
