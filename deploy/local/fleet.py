@@ -12,6 +12,7 @@ secret that signs its tokens are remembered there, its logs are in `log/`.
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import requests
@@ -34,7 +35,20 @@ OURS = ("ALERTOPS_", "CELERY_", "FLOWER_", "GUNICORN_")
 
 API = ("gunicorn", "api.wsgi:app", "--workers", "2", "--worker-class", "gthread", "--threads", "8")
 CELERY = ("celery", "-A", "tasks")
-WORKER = ("--pool", "threads", "--without-mingle", "--without-gossip")
+WORKER = ("--without-mingle", "--without-gossip")
+
+
+@dataclass(frozen=True)
+class Pools:
+    """How the two workers of a host run their tasks."""
+
+    fire: tuple[str, ...]
+    send: tuple[str, ...]
+
+
+THREADS = Pools(
+    fire=("--pool", "threads", "--concurrency", "8"), send=("--pool", "threads", "--concurrency", "16")
+)
 
 
 def fleet_processes(root: Path) -> Processes:
@@ -78,10 +92,12 @@ class Fleet(Processes):
         *,
         smtp_port: int | None = None,
         hosts: Sequence[str] = HOSTS,
+        pools: Pools = THREADS,
         extra: Mapping[str, str] | None = None,
     ) -> None:
         self.root = root.resolve()
         super().__init__(fleet_processes(root).folder)
+        self._pools = pools
         self._identity = self._remember()
         self._environment = self._told(addresses, smtp_port or self._identity.ports["smtp"], extra or {})
         self._control = Celery(broker=self._environment["ALERTOPS_BROKER_URL"], set_as_current=False)
@@ -176,8 +192,8 @@ class Fleet(Processes):
             command = (*CELERY, "worker", "--hostname", node, *WORKER, *options)
             return self._service(node, command, lambda: self._pongs(node), folder=f"host-{name}/{kind}")
 
-        fire = worker("fire", "--queues", "fire,recovery", "--concurrency", "8")
-        send = worker("send", "--queues", "send.email", "--concurrency", "16", "--prefetch-multiplier", "1")
+        fire = worker("fire", "--queues", "fire,recovery", *self._pools.fire)
+        send = worker("send", "--queues", "send.email", "--prefetch-multiplier", "1", *self._pools.send)
         return WorkerHost(name, fire, send, self.folder / f"host-{name}")
 
     def _mail_sink(self) -> Service:

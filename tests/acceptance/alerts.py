@@ -151,5 +151,13 @@ class Alert:
     def await_status(self, status: str, within: float) -> None:
         until(lambda: self.execution.status == status, within, f"{self.id} becoming {status}")
 
+    def await_delivered(self, count: int, within: float) -> None:
+        """Received, and recorded as such: no worker is at it any more."""
+
+        def delivered() -> int:
+            return sum(attempt.status == "delivered" for attempt in self.attempts)
+
+        until(lambda: delivered() >= count, within, f"delivery {count} of {self.id}")
+
     def await_fired(self, count: int, within: float) -> None:
         until(lambda: len(self.fired) >= count, within, f"step {count} of {self.id}")

@@ -47,7 +47,8 @@ def test_killed_host_delays_no_step(alerts: Alerts, celery_setup: FleetSetup, mo
     )
     several = [alerts.raise_(flow) for _ in range(8)]
     for alert in several:
-        alert.await_fired(1, within=5)
+        # Nothing is being sent when the host dies: what that leads to is another test's.
+        alert.await_delivered(1, within=5)
     due_at = several[0].steps[1].due_at
     if moment == "just before they come due":
         # The whole seconds were waited in the broker; now the workers hold what remains, each its part.
