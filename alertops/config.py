@@ -50,15 +50,21 @@ class Environment:
     def number(self, name: str, default: float, *, low: float, high: float) -> float:
         raw = self._variables.get(name)
         if not raw:
-            return default
+            return float(default)
         try:
             value = float(raw)
         except ValueError:
             value = float("nan")
         if not low <= value <= high:
             self.problems.append(f"{name} must be a number from {low:g} to {high:g}, not {raw!r}")
-            return default
+            return float(default)
         return value
+
+    def port(self, name: str, default: int) -> int:
+        value = self.number(name, default, low=1, high=65535)
+        if not value.is_integer():
+            self.problems.append(f"{name} must be a whole number, not {value:g}")
+        return int(value)
 
     def choice(self, name: str, default: str, choices: tuple[str, ...]) -> str:
         value = self._variables.get(name) or default
@@ -149,7 +155,7 @@ def _smtp(environment: Environment) -> Callable[[], SmtpSettings]:
     password = environment.optional("ALERTOPS_SMTP_PASSWORD")
     security = environment.choice("ALERTOPS_SMTP_SECURITY", "starttls", ("none", "starttls", "tls"))
     host = environment.text("ALERTOPS_SMTP_HOST")
-    port = int(environment.number("ALERTOPS_SMTP_PORT", 587, low=1, high=65535))
+    port = environment.port("ALERTOPS_SMTP_PORT", 587)
     mail_from = environment.text("ALERTOPS_MAIL_FROM")
     ca_file = environment.optional("ALERTOPS_SMTP_CA_FILE")
     environment.problems += _smtp_problems(username, password, security, mail_from)

@@ -35,6 +35,9 @@ def engine_options() -> dict[str, Any]:
     return {
         # An error that quotes its statement must not quote password hashes and alerts with it.
         "hide_parameters": True,
+        # The protocol locks, and then reads what others committed meanwhile. It needs this level, whatever
+        # the server's default is.
+        "isolation_level": "READ COMMITTED",
         "pool_pre_ping": True,
         "pool_size": 20,
         "max_overflow": 10,

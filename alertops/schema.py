@@ -14,9 +14,14 @@ from sqlalchemy import Connection
 def migration_config(connection: Connection | None = None) -> Config:
     """Alembic's configuration for this package's migrations, on this connection when one is given."""
     config = Config()
-    config.set_main_option("script_location", str(files("alertops") / "migrations"))
+    config.set_main_option("script_location", _escaped(str(files("alertops") / "migrations")))
     config.attributes["connection"] = connection
     return config
+
+
+def _escaped(path: str) -> str:
+    """Alembic's configuration interpolates percent signs."""
+    return path.replace("%", "%%")
 
 
 def migrate(connection: Connection, revision: str = "head") -> None:

@@ -47,13 +47,14 @@ def answer(session: Session, execution_id: UUID, event: Acknowledge | Resolve, a
         raise NotFoundError("there is no such execution")
     decision = decide(state_of(session, execution), event, database_now(session))
     if decision.reason is Reason.REFUSED:
+        status = execution.status
         session.rollback()
-        raise ConflictError(
-            f"the execution is {execution.status}; it cannot change any more", status=execution.status
-        )
+        raise ConflictError(f"the execution is {status}; it cannot change any more", status=status)
     in_flight = list(session.scalars(_sending(execution_id)))
     try:
-        apply(session, execution, decision, actor_id=actor_id)
+        if not apply(session, execution, decision, actor_id=actor_id).ok:
+            session.rollback()
+            raise ConflictError("the execution changed at the same moment; try again")
         session.commit()
     except IntegrityError as error:
         session.rollback()

@@ -120,9 +120,14 @@ def _attempts(status: AttemptStatus, due: InstrumentedAttribute[Any], lost: Colu
 
 
 def _never_dispatched(table: type[Step] | type[Attempt], grace: float) -> ColumnElement[bool]:
-    """Committed, and then whoever should have published its wake-up did not."""
+    """Committed, and then whoever should have published its wake-up did not.
+
+    A row that came due just now may have been brought forward just now, and be about to be dispatched.
+    """
+    now = func.clock_timestamp()
     patience = timedelta(seconds=grace)
-    return table.dispatched_at.is_(None) & (table.created_at < func.clock_timestamp() - patience)
+    settled = or_(table.due_at > now, table.due_at < now - patience)
+    return table.dispatched_at.is_(None) & (table.created_at < now - patience) & settled
 
 
 def _overdue(
