@@ -77,10 +77,10 @@ def test_an_attempt_that_waits_for_its_pause_is_early() -> None:
 def test_a_lease_lost_after_transmit_is_resent_or_held_as_the_node_says() -> None:
     resend = history(a_node(), a_node(600))
     key = sending(resend)
-    die(resend, key, transmitted=True)
+    resend.die(key, transmitted=True)
     assert resend.wake_attempt(key) is Reason.RESEND
     hold = history(a_node(on_unknown=OnUnknown.HOLD), a_node(600))
-    die(hold, sending(hold), transmitted=True)
+    hold.die(sending(hold), transmitted=True)
     assert hold.wake_attempt(key) is Reason.HELD
     assert hold.attempts[key].status is AttemptStatus.UNKNOWN
     assert hold.steps[2].due_at == hold.now
