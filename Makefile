@@ -28,6 +28,7 @@ stop: install ## End all that `make run` started
 
 .PHONY: test
 test: lint types contracts ## All checks and tests, on a private Postgres and RabbitMQ
+	@$(LOCAL) install >/dev/null
 	@$(BIN)/python -m pytest
 
 .PHONY: quick

@@ -6,12 +6,15 @@ Flask-SQLAlchemy. Both use `engine_options`, so that both see the same database 
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import DateTime, MetaData, create_engine, func, select, text
+from sqlalchemy import DateTime, Engine, MetaData, create_engine, event, func, select, text
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
+from sqlalchemy.pool import ConnectionPoolEntry
 
 # Named constraints can be dropped by a later migration, and an error that quotes one says what broke.
 NAMING = {
@@ -21,6 +24,16 @@ NAMING = {
     "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
     "pk": "pk_%(table_name)s",
 }
+
+
+# A process that is stopped, or whose host vanishes, in the middle of a transaction must not keep its locks:
+# an execution nobody can acknowledge, or a recovery that nobody else may run. Postgres ends it after this.
+SESSION_BOUNDS = (
+    "SET idle_in_transaction_session_timeout = '15s'",
+    "SET tcp_keepalives_idle = 5",
+    "SET tcp_keepalives_interval = 2",
+    "SET tcp_keepalives_count = 3",
+)
 
 
 class Base(DeclarativeBase):
@@ -48,7 +61,20 @@ def engine_options() -> dict[str, Any]:
 
 def session_factory(database_url: str) -> sessionmaker[Session]:
     """Sessions for workers and tools. Rows stay readable after the commit that ends their transaction."""
-    return sessionmaker(create_engine(database_url, **engine_options()), expire_on_commit=False)
+    return sessionmaker(bounded(create_engine(database_url, **engine_options())), expire_on_commit=False)
+
+
+def bounded(engine: Engine) -> Engine:
+    """Have every connection of the engine ask the server for `SESSION_BOUNDS`."""
+    event.listen(engine, "connect", _ask_for_bounds)
+    return engine
+
+
+def _ask_for_bounds(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
+    with closing(connection.cursor()) as cursor:
+        for statement in SESSION_BOUNDS:
+            cursor.execute(statement)
+    connection.commit()
 
 
 def database_now(session: Session) -> datetime:

@@ -11,7 +11,7 @@ from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.orm import Session
 
 import alertops
-from alertops.db import Base, engine_options
+from alertops.db import Base, bounded, engine_options
 from alertops.services.dispatch import Dispatcher, Publisher
 
 MIGRATIONS = Path(alertops.__file__).parent / "migrations"
@@ -26,6 +26,8 @@ migrate = Migrate(directory=str(MIGRATIONS))
 def init_extensions(app: Flask, publisher: Publisher) -> None:
     """Bind the database, the migrations and the dispatcher to this application."""
     db.init_app(app)
+    with app.app_context():
+        bounded(db.engine)
     migrate.init_app(app, db)
     app.extensions["alertops.dispatcher"] = Dispatcher(publisher)
 

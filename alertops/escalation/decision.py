@@ -87,3 +87,9 @@ class Decision:
     reason: Reason
     effects: tuple[Effect, ...] = ()
     to: ExecutionStatus | None = None
+
+    @property
+    def ended_as(self) -> AttemptStatus | None:
+        """The state in which the attempt that the event was about ends, if it ends."""
+        ends = (effect.outcome for effect in self.effects if isinstance(effect, EndAttempt))
+        return next(ends, None)

@@ -140,7 +140,7 @@ def _lease_expired(state: State, event: LeaseExpired, now: datetime) -> Decision
 
 
 def _attempt_ended(state: State, event: AttemptEnded, now: datetime) -> Decision:
-    ended = EndAttempt(event.outcome)
+    ended = EndAttempt(_as_recorded(event))
     if not state.running:
         return Decision(Reason.STALE, (ended,))
     if event.outcome is AttemptStatus.DELIVERED:
@@ -154,6 +154,13 @@ def _attempt_ended(state: State, event: AttemptEnded, now: datetime) -> Decision
         return Decision(Reason.RETRY, (ended, RetryAttempt(event.attempt + 1, due_at, may_repeat)))
     settled = _settle_target(state, event.step, event.progress, now)
     return Decision(settled.reason, (ended, *settled.effects), settled.to)
+
+
+def _as_recorded(event: AttemptEnded) -> AttemptStatus:
+    """What may have arrived by an earlier claim or attempt is not called failed, nor cancelled."""
+    if event.may_repeat and event.outcome is not AttemptStatus.DELIVERED:
+        return AttemptStatus.UNKNOWN
+    return event.outcome
 
 
 def _settle_target(state: State, step: int, progress: Progress, now: datetime) -> Decision:

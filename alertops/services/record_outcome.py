@@ -16,6 +16,7 @@ from alertops.escalation.decision import Reason
 from alertops.escalation.events import AttemptEnded
 from alertops.escalation.machine import decide
 from alertops.escalation.states import AttemptStatus
+from alertops.faults import Point, reach
 from alertops.services import transitions
 from alertops.services.apply import apply
 from alertops.services.claim_attempt import Claim
@@ -55,14 +56,18 @@ def record_outcome(session: Session, dispatcher: Dispatcher, claim: Claim, outco
         progress=progress_of(session, key),
     )
     decision = decide(state_of(session, execution), event, database_now(session))
-    if not transitions.end_attempt(session, key, claim.number, outcome.status, outcome.detail):
+    # Not always as the send ended: what an earlier claim may have delivered is not called failed.
+    ended_as = decision.ended_as or outcome.status
+    if not transitions.end_attempt(session, key, claim.number, ended_as, outcome.detail):
         return _lost(session, outcome)
-    tell(session, key, f"attempt_{outcome.status.value}", detail=outcome.detail, reason=decision.reason.value)
+    tell(session, key, f"attempt_{ended_as.value}", detail=outcome.detail, reason=decision.reason.value)
     applied = apply(session, execution, decision, attempt=attempt)
     if not applied.ok:
         return _lost(session, outcome)
+    reach(Point.BEFORE_OUTCOME, session)
     session.commit()
-    log.info("attempt_ended", outcome=outcome.status.value, detail=outcome.detail, then=decision.reason.value)
+    reach(Point.AFTER_OUTCOME, session)
+    log.info("attempt_ended", outcome=ended_as.value, detail=outcome.detail, then=decision.reason.value)
     dispatcher.dispatch(session, applied.wake_ups)
     return decision.reason
 

@@ -110,9 +110,10 @@ def stop(root: Path) -> None:
 
 @main.command()
 def install() -> None:
-    """Find the programs of Postgres and RabbitMQ; install them where that is allowed."""
-    binaries.ensure_installed(report=tell)
-    click.echo(f"Postgres is in {binaries.postgres_folder()}, RabbitMQ in {binaries.rabbitmq_folder()}.")
+    """Find all programs that demo and tests need; install them where that is allowed."""
+    binaries.ensure_installed(tuple(binaries.FINDERS), tell)
+    for package, find in binaries.FINDERS.items():
+        click.echo(f"{package}: {find()}")
 
 
 if __name__ == "__main__":

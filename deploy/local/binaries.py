@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from deploy.local import packages
@@ -56,11 +57,38 @@ def epmd() -> Path:
 PACKAGES = {"postgres": "postgresql", "rabbitmq": "rabbitmq-server"}
 """The package that brings each server."""
 
-FINDERS: dict[str, Callable[[], Path]] = {"postgresql": postgres_folder, "rabbitmq-server": rabbitmq_folder}
+CHECKERS = ("spin", "gcc")
+"""The packages that the model of the protocol is checked with."""
+
+
+def program(name: str) -> Path:
+    """A program on the PATH that has the name of its package."""
+    found = shutil.which(name)
+    if found is None:
+        raise LocalStackError(f"{name} is not installed: run '{_command(name)}' and try again.")
+    return Path(found)
+
+
+def c_headers() -> Path:
+    """The headers of the C library, without which a compiler is of little use; macOS has them elsewhere."""
+    found = Path("/usr/include/stdio.h")
+    if not found.is_file() and sys.platform != "darwin":
+        raise LocalStackError(
+            f"The C library's headers are not installed: run '{_command('libc6-dev')}' and try again."
+        )
+    return found.parent
+
+
+FINDERS: dict[str, Callable[[], Path]] = {
+    "postgresql": postgres_folder,
+    "rabbitmq-server": rabbitmq_folder,
+    **{name: partial(program, name) for name in CHECKERS},
+    "libc6-dev": c_headers,
+}
 """How to find what each package brings."""
 
 
-def ensure_installed(wanted: Sequence[str] = tuple(FINDERS), report: Report = silent) -> None:
+def ensure_installed(wanted: Sequence[str], report: Report = silent) -> None:
     """Make sure that the packages' programs are there; install them where we may.
 
     Raises LocalStackError with the command to run where we may not.
@@ -109,10 +137,11 @@ def _on_path(program: str) -> list[Path]:
 
 def _command(package: str) -> str:
     """The one command that installs a package on this kind of machine."""
+    brew = {"postgresql": "postgresql@17", "rabbitmq-server": "rabbitmq"}.get(package, package)
     if sys.platform == "darwin":
-        return f"brew install {'postgresql@17' if package == 'postgresql' else 'rabbitmq'}"
+        return f"brew install {brew}"
     if shutil.which("apt-get"):
         return f"sudo apt-get install -y {package}"
     if shutil.which("dnf"):
         return f"sudo dnf install -y {'postgresql-server' if package == 'postgresql' else package}"
-    return f"brew install {'postgresql@17' if package == 'postgresql' else 'rabbitmq'}"
+    return f"brew install {brew}"
