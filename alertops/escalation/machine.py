@@ -93,9 +93,9 @@ def decide(state: State, event: Event, now: datetime) -> Decision:
         case AttemptEnded():
             return _attempt_ended(state, event, now)
         case Acknowledge():
-            return _acknowledge(state.status)
+            return _answer(state.status, ExecutionStatus.ACKNOWLEDGED)
         case Resolve():
-            return _resolve(state.status)
+            return _answer(state.status, ExecutionStatus.RESOLVED)
 
 
 def _step_woken(state: State, event: StepWoken, now: datetime) -> Decision:
@@ -184,17 +184,10 @@ def _settle(state: State, step: int, progress: Progress, now: datetime, *, escal
     return Decision(Reason.SETTLED)
 
 
-def _acknowledge(status: ExecutionStatus) -> Decision:
-    if status is ExecutionStatus.ACKNOWLEDGED:
+def _answer(status: ExecutionStatus, to: ExecutionStatus) -> Decision:
+    """Somebody takes it, or says that it is over: what waits is cancelled. Repeating it is fine."""
+    if status is to:
         return Decision(Reason.ALREADY)
     if status in TERMINAL:
         return Decision(Reason.REFUSED)
-    return Decision(Reason.ANSWERED, (CancelWaiting(),), ExecutionStatus.ACKNOWLEDGED)
-
-
-def _resolve(status: ExecutionStatus) -> Decision:
-    if status is ExecutionStatus.RESOLVED:
-        return Decision(Reason.ALREADY)
-    if status in TERMINAL:
-        return Decision(Reason.REFUSED)
-    return Decision(Reason.ANSWERED, (CancelWaiting(),), ExecutionStatus.RESOLVED)
+    return Decision(Reason.ANSWERED, (CancelWaiting(),), to)
