@@ -19,6 +19,9 @@ broker_heartbeat = 10
 broker_connection_max_retries = None
 broker_connection_retry_on_startup = True
 broker_connection_timeout = 4
+# A broker that does not know yet that a connection is dead keeps its exclusive queues locked, and Celery
+# takes that for the end: the worker that came back on a new connection would exit.
+control_queue_exclusive = False
 # Looks for a broker that is away every 2 s; Celery's own pauses grow to 30 s.
 worker_consumer = "tasks.consumer:Consumer"
 # What Celery itself publishes waits for the broker's confirm. Wake-ups go through `tasks.publisher`,
@@ -46,7 +49,14 @@ task_acks_on_failure_or_timeout = False
 worker_cancel_long_running_tasks_on_connection_loss = False
 
 # ---- tasks
-imports = ("tasks.signals", "tasks.bootsteps", "tasks.fire_step", "tasks.send_attempt", "tasks.recover")
+imports = (
+    "tasks.signals",
+    "tasks.bootsteps",
+    "tasks.leaving",
+    "tasks.fire_step",
+    "tasks.send_attempt",
+    "tasks.recover",
+)
 # The row is the result.
 task_ignore_result = True
 result_backend = None
@@ -67,3 +77,10 @@ task_send_sent_event = False
 # Structured logs are set up in `tasks.signals`; Celery's own format would lose the fields.
 worker_hijack_root_logger = False
 worker_redirect_stdouts = False
+
+# ---- leaving
+# SIGTERM is the warm shutdown: what runs is finished, and `tasks.leaving` gives the rest back first. Celery
+# does not bound it, and need not: a send ends by its own deadline (10 s), so the 30 s that a container is
+# given are enough. The soft shutdown bounds the cold one (SIGQUIT) alone, by cancelling what runs; threads
+# cannot be cancelled, so waiting before trying would only keep the connection, and with it the messages.
+worker_soft_shutdown_timeout = 0

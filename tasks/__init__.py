@@ -11,6 +11,8 @@ recover.py
 resources.py    what a worker process opens once: database, publisher, channels
 consumer.py     a consumer that looks for its broker often
 bootsteps.py    recovery at every connection to the broker, and on a slow tick
+leaving.py      a worker that is told to leave gives back what it has not begun
+dead_letters.py what was set aside: look, retry, drop
 signals.py      logs; recovery when a worker is ready
 """
 

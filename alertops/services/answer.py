@@ -20,6 +20,7 @@ from alertops.escalation.decision import Reason
 from alertops.escalation.events import Acknowledge, Resolve
 from alertops.escalation.machine import decide
 from alertops.escalation.states import AttemptStatus
+from alertops.faults import Point, reach
 from alertops.models import Attempt, Execution
 from alertops.models.execution import OPEN_KEY_INDEX
 from alertops.services.apply import apply
@@ -55,7 +56,9 @@ def answer(session: Session, execution_id: UUID, event: Acknowledge | Resolve, a
         if not apply(session, execution, decision, actor_id=actor_id).ok:
             session.rollback()
             raise ConflictError("the execution changed at the same moment; try again")
+        reach(Point.BEFORE_ANSWER, session)
         session.commit()
+        reach(Point.AFTER_ANSWER, session)
     except IntegrityError as error:
         session.rollback()
         if OPEN_KEY_INDEX not in str(error.orig):

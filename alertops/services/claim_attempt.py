@@ -18,6 +18,7 @@ from alertops.escalation.decision import ClaimAttempt, Decision, EndAttempt, Rea
 from alertops.escalation.events import AttemptWoken, LeaseExpired
 from alertops.escalation.machine import State, decide
 from alertops.escalation.states import AttemptStatus
+from alertops.faults import Point, reach
 from alertops.models import Attempt, Execution, Flow, Team
 from alertops.services import transitions
 from alertops.services.apply import apply
@@ -109,7 +110,9 @@ def _claim(
         # The worker before us died. The timeline says so, and whether this may be a repeat.
         tell(session, key, "attempt_claimed_again", reason=decision.reason.value, may_repeat=may_repeat)
     notification = _notification(session, execution, state, attempt, may_repeat)
+    reach(Point.BEFORE_CLAIM, session)
     session.commit()
+    reach(Point.AFTER_CLAIM, session)
     return Claim(key, seen + 1, attempt.channel, notification)
 
 
@@ -125,7 +128,9 @@ def _close(
     applied = apply(session, execution, decision, attempt=attempt)
     if not applied.ok:
         return _nothing(session, Reason.STALE, [])
+    reach(Point.BEFORE_CLOSE, session)
     session.commit()
+    reach(Point.AFTER_CLOSE, session)
     return NoClaim(decision.reason, applied.wake_ups)
 
 

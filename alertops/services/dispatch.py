@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from alertops.db import commit_without_flush, database_now
 from alertops.errors import BrokerUnavailableError
+from alertops.faults import Point, reach
 from alertops.services import transitions
 from alertops.services.keys import AttemptKey, StepKey
 
@@ -97,7 +98,9 @@ class Dispatcher:
             log.warning(
                 "dispatch_unconfirmed", rows=len(wake_ups) - len(published), next="recovery dispatches"
             )
+        reach(Point.BEFORE_MARK, session)
         self._mark(session, published, recovering=recovering)
+        reach(Point.AFTER_MARK, session)
         return len(published)
 
     @staticmethod

@@ -17,6 +17,7 @@ from alertops.escalation.decision import Reason
 from alertops.escalation.events import NobodyToTell, StepWoken
 from alertops.escalation.machine import State, decide
 from alertops.escalation.states import AttemptStatus, StepStatus
+from alertops.faults import Point, reach
 from alertops.models import Attempt, Execution, Step
 from alertops.services.apply import apply
 from alertops.services.dispatch import AttemptWakeUp, Dispatcher, StepWakeUp, WakeUp
@@ -45,7 +46,9 @@ def fire_step(session: Session, dispatcher: Dispatcher, key: StepKey) -> Reason:
     if decision.reason is not Reason.DUE or not applied.ok:
         return _leave(session, Reason.STALE)
     wake_ups = _tell_recipient(session, execution, state, step)
+    reach(Point.BEFORE_FIRE, session)
     session.commit()
+    reach(Point.AFTER_FIRE, session)
     log.info("step_fired", lateness_ms=round((now - step.due_at).total_seconds() * 1000, 1))
     dispatcher.dispatch(session, [*applied.wake_ups, *wake_ups])
     return decision.reason

@@ -23,6 +23,7 @@ from alertops.channels.base import Certainty, Channel, ChannelError
 from alertops.config import Timing
 from alertops.escalation.decision import Reason
 from alertops.escalation.states import AttemptStatus, ExecutionStatus
+from alertops.faults import Point, reach
 from alertops.services import transitions
 from alertops.services.claim_attempt import Claim, NoClaim, claim_attempt
 from alertops.services.dispatch import Dispatcher
@@ -68,6 +69,7 @@ def _converse(session: Session, channel: Channel, timing: Timing, claim: Claim) 
     half = timing.send_deadline / 2
     try:
         with channel.open(claim.notification, within_seconds=half) as delivery:
+            reach(Point.AFTER_OPEN, session)
             match persistently(session, half, lambda: _mark_transmit(session, claim, needed_seconds=half)):
                 case _Mark.LOST:
                     return None
@@ -75,6 +77,7 @@ def _converse(session: Session, channel: Channel, timing: Timing, claim: Claim) 
                     return Outcome(AttemptStatus.CANCELLED, "answered before it was transmitted")
                 case _Mark.GO:
                     receipt = delivery.transmit(within_seconds=half)
+                    reach(Point.AFTER_TRANSMIT, session)
                     return Outcome(AttemptStatus.DELIVERED, receipt.detail)
     except ChannelError as error:
         unknown = error.certainty is Certainty.UNKNOWN
@@ -91,5 +94,7 @@ def _mark_transmit(session: Session, claim: Claim, *, needed_seconds: float) -> 
     marked = execution is not None and transitions.mark_transmit(
         session, claim.key, claim.number, needed_seconds
     )
+    reach(Point.BEFORE_TRANSMIT_MARK, session)
     session.commit()
+    reach(Point.AFTER_TRANSMIT_MARK, session)
     return _Mark.GO if marked else _Mark.LOST

@@ -19,6 +19,7 @@ from alertops.errors import ConflictError
 from alertops.escalation.flow import flow_from_json
 from alertops.escalation.plan import planned_step
 from alertops.escalation.states import OPEN_FOR_DEDUPLICATION, ExecutionStatus
+from alertops.faults import Point, reach
 from alertops.models import Execution, Flow, FlowRevision
 from alertops.services import transitions
 from alertops.services.dispatch import Dispatcher, StepWakeUp
@@ -97,7 +98,9 @@ def _open(session: Session, dispatcher: Dispatcher, execution_id: UUID, actor_id
         raise ValueError("a flow has at least one node, so a first step")
     transitions.insert_step(session, execution_id, first)
     tell(session, execution_id, "started", actor_id=actor_id, revision=execution.revision_number)
+    reach(Point.BEFORE_START, session)
     session.commit()
+    reach(Point.AFTER_START, session)
     log.info("execution_started", execution=str(execution_id), first_due_at=first.due_at.isoformat())
     dispatcher.dispatch(session, [StepWakeUp(StepKey(execution_id, first.number), first.due_at)])
     return Started(execution, created=True)
@@ -123,6 +126,8 @@ def _join(session: Session, flow: Flow, alert: Alert, actor_id: UUID | None) -> 
         .execution_options(synchronize_session=False)
     )
     tell(session, execution.id, "alert_repeated", actor_id=actor_id, summary=alert.summary)
+    reach(Point.BEFORE_JOIN, session)
     session.commit()
+    reach(Point.AFTER_JOIN, session)
     session.refresh(execution)
     return Started(execution, created=False)
