@@ -57,6 +57,10 @@ contracts: install ## Which part may import which
 coverage: install ## Tests again, with the lines that none of them reached
 	@$(BIN)/python -m pytest --cov --cov-report=term-missing
 
+.PHONY: chaos
+chaos: install ## Hurt the real fleet in all ways known, and check every promise (ARGS="--profile standard --seed 1")
+	@$(BIN)/python -m deploy.chaos $(ARGS)
+
 # ---- setting up
 
 .PHONY: install

@@ -13,8 +13,9 @@ _settings = load_settings()
 
 # ---- broker
 broker_url = _settings.broker_url
-# A broker that went away is noticed in 10 to 20 s; the default of 120 s would be minutes of silence.
-broker_heartbeat = 10
+# Either side notices in about 10 s that the other vanished without a word. The default of 120 s would be
+# minutes of silence, in which the broker keeps handing wake-ups to a worker that is no more.
+broker_heartbeat = 5
 # A worker that gives up (the default: after 100 tries) is a worker that needs a person at 3 a.m.
 broker_connection_max_retries = None
 broker_connection_retry_on_startup = True

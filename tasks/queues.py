@@ -3,6 +3,7 @@
     fire          steps that came due; never waits behind a slow provider
     send.<channel>  attempts, one queue a channel, so that a channel that hangs delays no other
     recovery      the recovery task
+    alertops.epoch.<id>  the marker of a broker that has our messages; nothing is sent there
 
 Delayed delivery routes by topic, so a direct exchange would not do.
 """
@@ -52,6 +53,11 @@ def send_queue(channel: str) -> str:
 def task_queues() -> list[Queue]:
     """All queues that workers consume."""
     return [_queue(FIRE), *(_queue(send_queue(channel)) for channel in CHANNELS), _queue(RECOVERY)]
+
+
+def marker_queue(name: str) -> Queue:
+    """A queue that nothing is ever sent to: that it is there is what it says."""
+    return Queue(name, durable=True, queue_arguments={"x-queue-type": "quorum"})
 
 
 def _queue(name: str) -> GuardedQueue:

@@ -6,6 +6,7 @@ import structlog
 
 from alertops.services.recover import recover
 from tasks.app import app
+from tasks.epoch import MarkerQueue
 from tasks.publisher import BROKER_ERRORS
 from tasks.queues import RECOVERY
 from tasks.resources import resources
@@ -24,7 +25,8 @@ SECOND_TRY = {"max_retries": 1, "interval_start": 0}
 def recover_task(trigger: str) -> None:
     """Dispatch again what was lost; `trigger` says who asked."""
     with structlog.contextvars.bound_contextvars(trigger=trigger):
-        recovered = recover(resources().sessions, resources().dispatcher, resources().timing)
+        here = resources()
+        recovered = recover(here.sessions, here.dispatcher, MarkerQueue(app), here.timing)
         log.debug("recovery_ran" if recovered else "recovery_runs_elsewhere")
 
 

@@ -1,6 +1,7 @@
 """The tables, and no behaviour. Importing this package makes `Base.metadata` complete."""
 
 from alertops.models.attempt import Attempt
+from alertops.models.broker_epoch import BrokerEpoch
 from alertops.models.execution import Execution, Step
 from alertops.models.flow import Flow, FlowNode, FlowRevision
 from alertops.models.team import Membership, Team
@@ -9,6 +10,7 @@ from alertops.models.user import User
 
 __all__ = [
     "Attempt",
+    "BrokerEpoch",
     "Execution",
     "Flow",
     "FlowNode",

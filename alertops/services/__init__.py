@@ -4,6 +4,7 @@
     fire_step.py         a step that came due fires: its recipient resolves to attempts
     send_attempt.py      an attempt is claimed, sent and recorded
     acknowledge.py       somebody took it: silence; resolve.py: it is over
+    broker_epoch.py      whether the broker still has our messages, or is an empty one
     recover.py           what should have fired and did not is dispatched again
     dispatch.py          wake-ups are published after the commit, and marked when confirmed
     transitions.py       every UPDATE of a state, guarded; "no row" is an answer

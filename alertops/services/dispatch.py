@@ -99,17 +99,18 @@ class Dispatcher:
                 "dispatch_unconfirmed", rows=len(wake_ups) - len(published), next="recovery dispatches"
             )
         reach(Point.BEFORE_MARK, session)
-        self._mark(session, published, recovering=recovering)
+        self._mark(session, published, now, recovering=recovering)
         reach(Point.AFTER_MARK, session)
         return len(published)
 
     @staticmethod
-    def _mark(session: Session, published: Sequence[WakeUp], *, recovering: bool) -> None:
+    def _mark(session: Session, published: Sequence[WakeUp], at: datetime, *, recovering: bool) -> None:
+        """`at` is before they were published: a broker emptied since then is filled with them again."""
         commit_without_flush(session)
         steps = [w.key for w in published if isinstance(w, StepWakeUp)]
         attempts = [w.key for w in published if isinstance(w, AttemptWakeUp)]
-        transitions.mark_steps_dispatched(session, steps, recovering=recovering)
-        transitions.mark_attempts_dispatched(session, attempts, recovering=recovering)
+        transitions.mark_steps_dispatched(session, steps, at, recovering=recovering)
+        transitions.mark_attempts_dispatched(session, attempts, at, recovering=recovering)
         session.commit()
 
 

@@ -4,111 +4,201 @@ It runs when a worker is ready, at every reconnection to the broker, and on a sl
 a time: a transaction-level advisory lock, held by a transaction of its own, so that a connection pool
 in between does not matter. Rows are taken in pages, so that memory does not grow with the backlog.
 
+A broker that was emptied (`broker_epoch.py`) is filled first: all that waits is dispatched to it, also
+what is not due yet, so that it is on time. Then what was lost one by one.
+
 A backlog is not a loss: after the first re-dispatch a row is left alone for 15 s, then 30, 60, ... so
 that a fleet that is merely slow is not flooded with duplicates.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import timedelta
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, Select, func, or_, select, true, tuple_
+from sqlalchemy import ColumnElement, Select, func, or_, select, text, true, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session, sessionmaker
 
 from alertops.config import Timing
+from alertops.db import database_now
+from alertops.errors import BrokerUnavailableError
 from alertops.escalation.states import AttemptStatus, StepStatus
 from alertops.models import Attempt, Step
+from alertops.services.broker_epoch import BrokerMarker, enter_epoch, finish_filling, record_run
 from alertops.services.dispatch import AttemptWakeUp, Dispatcher, StepWakeUp, WakeUp
 from alertops.services.keys import AttemptKey, StepKey
 
 log = structlog.get_logger(__name__)
 
 PAGE = 500
+# A long run says how far it is every 10,000 rows.
+PAGES_PER_REPORT = 20
 FIRST_PAUSE_SECONDS = 15
 MAX_DOUBLINGS = 6
 # An arbitrary number that no other advisory lock in this database uses.
 RUNNER_LOCK = 0x616C657274
+# A runner that is frozen loses the lock after this. With the tick, repair is still within 20 s; a page
+# that is merely slow takes less.
+FROZEN_SECONDS = 8
+
+
+class Loss(StrEnum):
+    """Why a row is dispatched again."""
+
+    BROKER_EMPTIED = "broker_emptied"
+    NEVER_DISPATCHED = "never_dispatched"
+    OVERDUE = "overdue"
+    LEASE_EXPIRED = "lease_expired"
 
 
 @dataclass(frozen=True)
 class Recovered:
-    """How many rows were dispatched again, by kind."""
+    """How many rows were dispatched again, by the reason."""
 
-    steps: int
-    attempts: int
-    leases: int
+    broker_emptied: int = 0
+    never_dispatched: int = 0
+    overdue: int = 0
+    lease_expired: int = 0
 
 
-def recover(sessions: sessionmaker[Session], dispatcher: Dispatcher, timing: Timing) -> Recovered | None:
+def recover(
+    sessions: sessionmaker[Session], dispatcher: Dispatcher, marker: BrokerMarker, timing: Timing
+) -> Recovered | None:
     """Dispatch again what was lost; None when another worker is at it already."""
+    started = time.monotonic()
     with sessions() as guard, sessions() as session:
         if not guard.scalar(select(func.pg_try_advisory_xact_lock(RUNNER_LOCK))):
             return None
-        counts = [
-            _dispatch_pages(session, dispatcher, find(timing.recovery_grace))
-            for find in (_lost_steps, _lost_attempts, _expired_leases)
-        ]
+        guard.execute(text(f"SET LOCAL idle_in_transaction_session_timeout = '{FROZEN_SECONDS}s'"))
+        run = _Run(guard, session, dispatcher)
+        _fill_emptied_broker(run, marker)
+        for search in _lost(timing.recovery_grace):
+            run.dispatch(search)
+        recovered = Recovered(**run.counts)
+        if run.complete:
+            record_run(session, time.monotonic() - started, asdict(recovered))
         guard.rollback()
-    recovered = Recovered(*counts)
-    if any(counts):
-        log.warning("recovered", steps=recovered.steps, attempts=recovered.attempts, leases=recovered.leases)
+    if run.counts:
+        log.warning("recovered", seconds=round(time.monotonic() - started, 3), **asdict(recovered))
     return recovered
+
+
+def _fill_emptied_broker(run: _Run, marker: BrokerMarker) -> None:
+    """Dispatch all that waits to a broker that does not have our messages."""
+    try:
+        epoch = enter_epoch(run.session, marker)
+        if epoch.filled:
+            return
+        for search in _waiting(epoch.began_at):
+            run.dispatch(search)
+        if run.complete:
+            finish_filling(run.session, marker, epoch)
+    except BrokerUnavailableError as error:
+        run.complete = False
+        log.warning("epoch_unknown", error=str(error), next="the next run asks again")
 
 
 @dataclass(frozen=True)
 class _Search:
     """Lost rows of one kind: the query, the columns that order and page it, and the wake-up of a row."""
 
+    reason: Loss
     query: Select[*tuple[Any, ...]]
     key: tuple[InstrumentedAttribute[Any], ...]
     wake_up: Callable[[Any], WakeUp]
 
 
-def _dispatch_pages(session: Session, dispatcher: Dispatcher, search: _Search) -> int:
-    total = 0
-    for page in _pages(session, search):
-        confirmed = dispatcher.dispatch(session, page, recovering=True)
-        total += confirmed
-        if confirmed < len(page):
-            # The broker does not take them: the next trigger goes on from here.
-            break
-    return total
+@dataclass
+class _Run:
+    """One run of recovery: what it has done, and whether the broker took everything.
+
+    Pages are read in the transaction that holds the runner's lock. So it is never idle for long, which
+    the database would end; and a runner whose lock is gone finds out at the next page.
+    """
+
+    guard: Session
+    session: Session
+    dispatcher: Dispatcher
+    counts: dict[str, int] = field(default_factory=dict)
+    complete: bool = True
+
+    def dispatch(self, search: _Search) -> None:
+        """Dispatch what the search finds. Of a page that cannot be routed in part, the rest goes on."""
+        for number, page in enumerate(_pages(self.guard, search), start=1):
+            confirmed = self._dispatch_page(page)
+            if confirmed:
+                self.counts[search.reason] = self.counts.get(search.reason, 0) + confirmed
+            if confirmed < len(page):
+                self.complete = False
+            if not confirmed:
+                # The broker does not take them: the next trigger goes on from here.
+                return
+            if number % PAGES_PER_REPORT == 0:
+                log.info("recovering", reason=search.reason.value, so_far=self.counts[search.reason])
+
+    def _dispatch_page(self, page: Sequence[WakeUp]) -> int:
+        """What is not due yet is in no backlog: that it is dispatched again does not count against it."""
+        now = database_now(self.guard)
+        late = [wake_up for wake_up in page if wake_up.due_at <= now]
+        coming = [wake_up for wake_up in page if wake_up.due_at > now]
+        confirmed = self.dispatcher.dispatch(self.session, late, recovering=True)
+        return confirmed + self.dispatcher.dispatch(self.session, coming)
 
 
 def _pages(session: Session, search: _Search) -> Iterator[list[WakeUp]]:
     """Pages in the order of their keys; a row that stays lost is not met twice in one run."""
     after: ColumnElement[bool] = true()
     while rows := session.execute(search.query.where(after).order_by(*search.key).limit(PAGE)).all():
-        session.commit()
         yield [search.wake_up(row) for row in rows]
         last = rows[-1]
         after = tuple_(*search.key) > tuple_(*(last[i] for i in range(len(search.key))))
-    session.commit()
 
 
-def _lost_steps(grace: float) -> _Search:
+def _waiting(since: datetime) -> list[_Search]:
+    """All that waits and was not dispatched since then. Attempts first: their steps came due before."""
+    scheduled, waiting = (
+        or_(table.dispatched_at.is_(None), table.dispatched_at < since) for table in (Attempt, Step)
+    )
+    return [_attempts(Loss.BROKER_EMPTIED, scheduled), _steps(Loss.BROKER_EMPTIED, waiting)]
+
+
+def _lost(grace: float) -> list[_Search]:
+    """What was lost one by one, each row for one reason only."""
+    return [
+        _steps(Loss.NEVER_DISPATCHED, _never_dispatched(Step, grace)),
+        _attempts(Loss.NEVER_DISPATCHED, _never_dispatched(Attempt, grace)),
+        _steps(Loss.OVERDUE, Step.dispatched_at.is_not(None) & _overdue(Step, Step.due_at, grace)),
+        _attempts(
+            Loss.OVERDUE, Attempt.dispatched_at.is_not(None) & _overdue(Attempt, Attempt.due_at, grace)
+        ),
+        _leases(Loss.LEASE_EXPIRED, _overdue(Attempt, Attempt.lease_until, grace)),
+    ]
+
+
+def _steps(reason: Loss, lost: ColumnElement[bool]) -> _Search:
     key = (Step.due_at, Step.execution_id, Step.number)
-    lost = or_(_never_dispatched(Step, grace), _overdue(Step, Step.due_at, grace))
     query = select(*key).where(Step.status == StepStatus.WAITING, lost)
-    return _Search(query, key, lambda row: StepWakeUp(StepKey(row.execution_id, row.number), row.due_at))
-
-
-def _lost_attempts(grace: float) -> _Search:
-    lost = or_(_never_dispatched(Attempt, grace), _overdue(Attempt, Attempt.due_at, grace))
-    return _attempts(AttemptStatus.SCHEDULED, Attempt.due_at, lost)
-
-
-def _expired_leases(grace: float) -> _Search:
-    return _attempts(
-        AttemptStatus.SENDING, Attempt.lease_until, _overdue(Attempt, Attempt.lease_until, grace)
+    return _Search(
+        reason, query, key, lambda row: StepWakeUp(StepKey(row.execution_id, row.number), row.due_at)
     )
 
 
-def _attempts(status: AttemptStatus, due: InstrumentedAttribute[Any], lost: ColumnElement[bool]) -> _Search:
+def _attempts(reason: Loss, lost: ColumnElement[bool]) -> _Search:
+    return _attempts_in(AttemptStatus.SCHEDULED, Attempt.due_at, reason, lost)
+
+
+def _leases(reason: Loss, lost: ColumnElement[bool]) -> _Search:
+    return _attempts_in(AttemptStatus.SENDING, Attempt.lease_until, reason, lost)
+
+
+def _attempts_in(
+    status: AttemptStatus, due: InstrumentedAttribute[Any], reason: Loss, lost: ColumnElement[bool]
+) -> _Search:
     key = (due, Attempt.execution_id, Attempt.step_number, Attempt.target_number, Attempt.number)
     query = select(*key, Attempt.channel).where(Attempt.status == status, lost)
 
@@ -116,7 +206,7 @@ def _attempts(status: AttemptStatus, due: InstrumentedAttribute[Any], lost: Colu
         due_at, execution_id, step, target, number, channel = row
         return AttemptWakeUp(AttemptKey(execution_id, step, target, number), channel, due_at)
 
-    return _Search(query, key, wake_up)
+    return _Search(reason, query, key, wake_up)
 
 
 def _never_dispatched(table: type[Step] | type[Attempt], grace: float) -> ColumnElement[bool]:

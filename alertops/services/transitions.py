@@ -7,7 +7,7 @@ under the execution's row lock (`lock.py`); the guards hold even if a caller for
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -157,8 +157,13 @@ def end_attempt(session: Session, key: AttemptKey, claim: int, outcome: AttemptS
     )
 
 
-def mark_steps_dispatched(session: Session, keys: Sequence[StepKey], *, recovering: bool) -> None:
-    """Note that the broker has wake-ups for these. A locked row is skipped: it is being fired already."""
+def mark_steps_dispatched(
+    session: Session, keys: Sequence[StepKey], at: datetime, *, recovering: bool
+) -> None:
+    """Note that wake-ups of these were published from `at` on, and that the broker has them.
+
+    A locked row is skipped: it is being fired already.
+    """
     if not keys:
         return
     found = tuple_(Step.execution_id, Step.number)
@@ -170,12 +175,14 @@ def mark_steps_dispatched(session: Session, keys: Sequence[StepKey], *, recoveri
     session.execute(
         update(Step)
         .where(found.in_(free))
-        .values(dispatched_at=_now(), recovery_count=Step.recovery_count + int(recovering))
+        .values(dispatched_at=at, recovery_count=Step.recovery_count + int(recovering))
         .execution_options(synchronize_session=False)
     )
 
 
-def mark_attempts_dispatched(session: Session, keys: Sequence[AttemptKey], *, recovering: bool) -> None:
+def mark_attempts_dispatched(
+    session: Session, keys: Sequence[AttemptKey], at: datetime, *, recovering: bool
+) -> None:
     """The same for attempts."""
     if not keys:
         return
@@ -185,7 +192,7 @@ def mark_attempts_dispatched(session: Session, keys: Sequence[AttemptKey], *, re
     session.execute(
         update(Attempt)
         .where(found.in_(free))
-        .values(dispatched_at=_now(), recovery_count=Attempt.recovery_count + int(recovering))
+        .values(dispatched_at=at, recovery_count=Attempt.recovery_count + int(recovering))
         .execution_options(synchronize_session=False)
     )
 

@@ -2,26 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
 
-from alertops.escalation.plan import PlannedStep
+from alertops.escalation.flow import Flow, Node
+from alertops.escalation.plan import plan
 from alertops.models import Attempt, Execution, Step
-from deploy.local.promises import History, Mail, Target, Verdict, judge
+from alertops.verify.history import History, within
+from deploy.local.promises import Mail, Target, Verdict, judge
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 PATIENCE = timedelta(seconds=2)
+FLOW = Flow(
+    tuple(Node(str(n), f"Node {n}", {"type": "email", "email": f"{n}@example.org"}, 10) for n in (1, 2, 3))
+)
 
 
 def at(seconds: float) -> datetime:
     return START + timedelta(seconds=seconds)
 
 
-def kept() -> History:
+@dataclass(frozen=True)
+class Seen:
+    """All that is known of one execution, from both sides."""
+
+    history: History
+    mails: list[Mail]
+
+    @property
+    def steps(self) -> Sequence[Step]:
+        return self.history.steps
+
+    @property
+    def attempts(self) -> Sequence[Attempt]:
+        return self.history.attempts
+
+    def only_first(self, *, mails: int = 1, attempts: int = 1, steps: int = 1) -> Seen:
+        rows = replace(self.history, steps=self.steps[:steps], attempts=self.attempts[:attempts])
+        return Seen(rows, self.mails[:mails])
+
+
+def kept() -> Seen:
     """Two steps, after 10 and 20 s, each told and received a little later; then acknowledged."""
     execution = Execution(id=uuid4(), status="acknowledged", anchor_at=START, acknowledged_at=at(25))
     steps = [
@@ -34,6 +59,7 @@ def kept() -> History:
             step_number=n,
             target_number=1,
             number=1,
+            address=f"{n}@example.org",
             status="delivered",
             due_at=at(10 * n + 0.1),
             lease_until=at(10 * n + 15),
@@ -44,107 +70,149 @@ def kept() -> History:
         )
         for n in (1, 2)
     ]
-    mails = [Mail(at(10 * n + 0.2), f"<{n}@test>", Target(execution.id, n, 1), 1) for n in (1, 2)]
-    planned = [PlannedStep(n, 0, n - 1, at(10 * n)) for n in (1, 2, 3)]
-    return History(execution, planned, steps, attempts, frozenset(), mails, at(60), PATIENCE)
+    mails = [
+        Mail(at(10 * n + 0.2), f"<{n}@test>", Target(execution.id, n, 1), 1, f"{n}@example.org")
+        for n in (1, 2)
+    ]
+    planned = list(plan(FLOW, START))
+    history = History(execution, FLOW, planned, steps, attempts, frozenset(), at(60), within(PATIENCE))
+    return Seen(history, mails)
 
 
-def broken(history: History) -> set[str]:
+def broken(seen: Seen) -> set[str]:
     verdict = Verdict()
-    judge(verdict, history)
+    judge(verdict, seen.history, sorted(seen.mails, key=lambda mail: mail.received_at))
     assert verdict.checked, "nothing was checked"
-    return {sentence.partition(":")[0] for sentence in verdict.broken}
+    assert {violation.execution_id for violation in verdict.violations} <= {seen.history.execution.id}
+    return {violation.promise for violation in verdict.violations}
 
 
 def test_nothing_is_broken_when_all_is_kept() -> None:
     verdict = Verdict()
-    judge(verdict, kept())
+    seen = kept()
+    judge(verdict, seen.history, seen.mails)
     assert not verdict.broken
     assert verdict.checked["fired"] == verdict.checked["received"] == 2
     assert verdict.lateness == [0.1, 0.1]
 
 
-def lose_a_step(history: History) -> History:
-    return replace(history, steps=history.steps[:1], attempts=history.attempts[:1], mails=history.mails[:1])
+def lose_a_step(seen: Seen) -> Seen:
+    return seen.only_first()
 
 
-def tell_nobody(history: History) -> History:
-    return replace(history, attempts=history.attempts[:1], mails=history.mails[:1])
+def tell_nobody(seen: Seen) -> Seen:
+    return seen.only_first(steps=2)
 
 
-def lose_a_mail(history: History) -> History:
-    return replace(history, mails=history.mails[:1])
+def drop_a_mail(seen: Seen) -> Seen:
+    return seen.only_first(steps=2, attempts=2)
 
 
-def leave_an_attempt(history: History) -> History:
-    history.attempts[1].status, history.attempts[1].finished_at = "sending", None
-    return history
+def leave_an_attempt(seen: Seen) -> Seen:
+    seen.attempts[1].status, seen.attempts[1].finished_at = "sending", None
+    return seen
 
 
-def fire(number: int, seconds: float) -> Callable[[History], History]:
-    def moved(history: History) -> History:
-        history.steps[number - 1].fired_at = at(seconds)
-        return history
+def fire(number: int, seconds: float) -> Callable[[Seen], Seen]:
+    def moved(seen: Seen) -> Seen:
+        seen.steps[number - 1].fired_at = at(seconds)
+        return seen
 
     return moved
 
 
-def drift(history: History) -> History:
-    history.steps[1].planned_at = history.steps[1].due_at = at(20.1)
-    return history
+def drift(seen: Seen) -> Seen:
+    seen.steps[1].planned_at = seen.steps[1].due_at = at(20.1)
+    return seen
 
 
-def mail(number: int, seconds: float, **changes: object) -> Callable[[History], History]:
+def skip_a_node(seen: Seen) -> Seen:
+    seen.steps[1].node_index = 2
+    return seen
+
+
+def skip_a_step(seen: Seen) -> Seen:
+    seen.steps[1].number = seen.attempts[1].step_number = 3
+    return seen
+
+
+def mail(number: int, seconds: float, **changes: object) -> Callable[[Seen], Seen]:
     """One mail more, like that of a step."""
 
-    def mailed(history: History) -> History:
-        more = replace(history.mails[number - 1], received_at=at(seconds), **changes)  # type: ignore[arg-type]
-        return replace(history, mails=[*history.mails, more])
+    def mailed(seen: Seen) -> Seen:
+        more = replace(seen.mails[number - 1], received_at=at(seconds), **changes)  # type: ignore[arg-type]
+        return replace(seen, mails=[*seen.mails, more])
 
     return mailed
 
 
-def transmit_after_the_answer(history: History) -> History:
-    history.attempts[1].transmit_at = at(26)
-    return replace(history, mails=[history.mails[0], replace(history.mails[1], received_at=at(26.1))])
+def second_mail(**changes: object) -> Callable[[Seen], Seen]:
+    """The second mail, otherwise than it came."""
+
+    def changed(seen: Seen) -> Seen:
+        return Seen(seen.history, [seen.mails[0], replace(seen.mails[1], **changes)])  # type: ignore[arg-type]
+
+    return changed
 
 
-def share_an_id(history: History) -> History:
-    return replace(history, mails=[history.mails[0], replace(history.mails[1], message_id="<1@test>")])
+def transmit_after_the_answer(seen: Seen) -> Seen:
+    seen.attempts[1].transmit_at = at(26)
+    return second_mail(received_at=at(26.1))(seen)
+
+
+def record_a_send_after_the_answer(seen: Seen) -> Seen:
+    seen.attempts[1].transmit_at = at(25.001)
+    return seen
+
+
+def tell_another_team(seen: Seen) -> Seen:
+    seen.attempts[1].address = "stranger@example.org"
+    return second_mail(address="stranger@example.org")(seen)
 
 
 @pytest.mark.parametrize(
     ("damage", "promise"),
     [
-        (lose_a_step, "fired"),
-        (tell_nobody, "told"),
-        (lose_a_mail, "received"),
-        (leave_an_attempt, "settled"),
-        (fire(1, 9.9), "not early"),
-        (fire(1, 13), "not late"),
-        (fire(1, 20.2), "ordered"),
-        (fire(2, 26), "silent"),
-        (drift, "undrifted"),
-        (mail(1, 9), "not early"),
-        (mail(1, 12), "once"),
-        (mail(1, 12, message_id="<other@test>"), "one Message-ID"),
-        (mail(1, 12, attempt=2), "known"),
-        (transmit_after_the_answer, "silent"),
-        (share_an_id, "own Message-ID"),
+        pytest.param(lose_a_step, "fired", id="a lost step"),
+        pytest.param(tell_nobody, "told", id="a step that told nobody"),
+        pytest.param(drop_a_mail, "received", id="a dropped mail"),
+        pytest.param(leave_an_attempt, "settled", id="an attempt left behind"),
+        pytest.param(fire(1, 9.9), "not early", id="an early step"),
+        pytest.param(fire(1, 13), "not late", id="a late step"),
+        pytest.param(fire(1, 20.2), "ordered", id="a step that was overtaken"),
+        pytest.param(fire(2, 26), "silent", id="a step after the acknowledge"),
+        pytest.param(drift, "undrifted", id="a due time that drifted"),
+        pytest.param(skip_a_node, "planned", id="a skipped node"),
+        pytest.param(skip_a_step, "planned", id="a skipped step"),
+        pytest.param(mail(1, 9), "not early", id="an early mail"),
+        pytest.param(mail(1, 12), "once", id="a mail sent twice"),
+        pytest.param(mail(1, 12, message_id="<other@test>"), "one Message-ID", id="twice, under another key"),
+        pytest.param(mail(1, 12, attempt=2), "known", id="a mail of no attempt"),
+        pytest.param(mail(2, 26), "once", id="sent again after the acknowledge"),
+        pytest.param(transmit_after_the_answer, "silent", id="a mail after the acknowledge"),
+        pytest.param(record_a_send_after_the_answer, "silent", id="a send after the acknowledge"),
+        pytest.param(second_mail(message_id="<1@test>"), "own Message-ID", id="a Message-ID used twice"),
+        pytest.param(second_mail(address="stranger@example.org"), "addressed", id="a mail that went astray"),
+        pytest.param(tell_another_team, "addressed", id="another team's address"),
     ],
 )
-def test_broken_promise_is_seen(damage: Callable[[History], History], promise: str) -> None:
+def test_broken_promise_is_seen(damage: Callable[[Seen], Seen], promise: str) -> None:
     assert promise in broken(damage(kept()))
 
 
 def test_repeat_that_was_announced_is_no_broken_promise() -> None:
-    history = mail(1, 12)(kept())
-    history.attempts[0].claim_number, history.attempts[0].may_repeat = 2, True
-    assert not broken(history)
+    seen = mail(1, 12)(kept())
+    seen.attempts[0].claim_number, seen.attempts[0].may_repeat = 2, True
+    assert not broken(seen)
 
 
 def test_mail_that_was_being_transmitted_at_the_answer_is_no_broken_promise() -> None:
-    history = kept()
-    assert not broken(
-        replace(history, mails=[history.mails[0], replace(history.mails[1], received_at=at(25.5))])
-    )
+    assert not broken(second_mail(received_at=at(25.5))(kept()))
+
+
+def test_step_that_an_outage_delayed_is_no_broken_promise() -> None:
+    """Who knows of outages says by when each thing must have happened."""
+    seen = fire(1, 13)(kept())
+    until_the_outage_was_over = replace(seen.history, deadline=lambda due_at: due_at + 2 * PATIENCE)
+    assert broken(seen) == {"not late"}
+    assert not broken(replace(seen, history=until_the_outage_was_over))

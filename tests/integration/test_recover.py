@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 from sqlalchemy import func, select, text
-from sqlalchemy.orm import Session, sessionmaker
 
 from alertops.models import Attempt, Execution, Step
 from alertops.services.acknowledge import acknowledge
 from alertops.services.claim_attempt import Claim, claim_attempt
 from alertops.services.dispatch import Dispatcher, Message
 from alertops.services.keys import AttemptKey
-from alertops.services.recover import PAGE, Recovered, recover
+from alertops.services.recover import PAGE, Recovered
+from tests.integration.recovering import NOTHING, Markers, Recover, Sessions, runner
 from tests.integration.world import Broker, Publishing, Queue, World, down, node, refuse, take
-
-Sessions = sessionmaker[Session]
-Recover = Callable[[], Recovered | None]
-NOTHING = Recovered(0, 0, 0)
 
 
 @pytest.fixture
@@ -33,7 +29,10 @@ def broker(world: World) -> Broker:
 
 @pytest.fixture
 def run(world: World, sessions: Sessions) -> Recover:
-    return lambda: recover(sessions, world.dispatcher, world.timing)
+    """On a broker that has its marker: only what was lost one by one is at stake."""
+    run = runner(sessions, world, Markers())
+    assert run() == NOTHING
+    return run
 
 
 def fired(world: World) -> Execution:
@@ -49,7 +48,7 @@ def test_a_step_whose_dispatch_was_lost_is_dispatched_on_time_and_not_only_when_
     execution = world.start(world.flow(node("a", 60)))
     broker.on_publish = take
     world.pass_time(execution, 6)
-    assert run() == Recovered(1, 0, 0)
+    assert run() == Recovered(never_dispatched=1)
     (message,) = broker.taken
     assert (message.task, message.args) == ("alertops.fire_step", (str(execution.id), 1))
     assert 53 < message.delay_seconds <= 54
@@ -62,7 +61,7 @@ def test_an_attempt_whose_dispatch_was_lost_is_dispatched(world: World, broker: 
     world.fire(execution, 1)
     broker.on_publish, broker.taken = take, []
     world.pass_time(execution, 6)
-    assert run() == Recovered(0, 1, 0)
+    assert run() == Recovered(never_dispatched=1)
     (message,) = broker.taken
     assert (message.task, message.args) == ("alertops.send_attempt", (str(execution.id), 1, 1, 1))
     assert (message.routing_key, message.delay_seconds) == ("send.email", 0)
@@ -94,7 +93,7 @@ def test_what_is_overdue_by_more_than_the_grace_is_dispatched_at_once(
     execution = world.start(world.flow(node("a", 60)))
     broker.taken = []
     world.pass_time(execution, 66)
-    assert run() == Recovered(1, 0, 0)
+    assert run() == Recovered(overdue=1)
     assert [message.delay_seconds for message in broker.taken] == [0]
 
 
@@ -107,7 +106,7 @@ def test_an_expired_lease_is_dispatched_and_a_running_one_is_not(
     assert run() == NOTHING
     broker.taken = []
     world.pass_time(execution, 7)
-    assert run() == Recovered(0, 0, 1)
+    assert run() == Recovered(lease_expired=1)
     assert [message.args for message in broker.taken] == [(str(execution.id), 1, 1, 1)]
     assert isinstance(claim_attempt(world.session, AttemptKey(execution.id, 1, 1, 1), 15), Claim)
 
@@ -117,12 +116,12 @@ def test_a_backlog_is_dispatched_again_after_15_then_30_then_60_seconds(
 ) -> None:
     execution = world.start(world.flow(node("a", 60)))
     world.pass_time(execution, 66)
-    assert run() == Recovered(1, 0, 0)
+    assert run() == Recovered(overdue=1)
     for pause in (15, 30, 60):
         world.pass_time(execution, pause - 1)
         assert run() == NOTHING
         world.pass_time(execution, 2)
-        assert run() == Recovered(1, 0, 0)
+        assert run() == Recovered(overdue=1)
 
 
 def test_a_lost_worker_is_noticed_at_once_though_its_attempt_had_waited_in_a_backlog(
@@ -135,7 +134,7 @@ def test_a_lost_worker_is_noticed_at_once_though_its_attempt_had_waited_in_a_bac
     assert world.attempts(execution)[0].recovery_count == 4
     claim_attempt(world.session, AttemptKey(execution.id, 1, 1, 1), lease_seconds=15)
     world.pass_time(execution, 21)
-    assert run() == Recovered(0, 0, 1)
+    assert run() == Recovered(lease_expired=1)
 
 
 def test_one_runner_at_a_time_and_the_next_may_run_when_it_is_done(
@@ -150,11 +149,11 @@ def test_one_runner_at_a_time_and_the_next_may_run_when_it_is_done(
         return take(messages)
 
     broker.on_publish = run_meanwhile
-    assert run() == Recovered(1, 0, 0)
+    assert run() == Recovered(overdue=1)
     assert second == [None]
     world.pass_time(execution, 16)
     broker.on_publish = take
-    assert run() == Recovered(1, 0, 0)
+    assert run() == Recovered(overdue=1)
 
 
 def test_a_runner_that_crashed_does_not_lock_the_others_out(
@@ -170,7 +169,7 @@ def test_a_runner_that_crashed_does_not_lock_the_others_out(
     with pytest.raises(KeyboardInterrupt):
         run()
     broker.on_publish = take
-    assert run() == Recovered(1, 0, 0)
+    assert run() == Recovered(overdue=1)
 
 
 LOST_STEPS = """
@@ -207,7 +206,8 @@ def test_a_large_loss_is_dispatched_in_pages_every_row_exactly_once(
     world: World, broker: Broker, run: Recover, kind: str
 ) -> None:
     lose_many(world, kind)
-    assert run() == replace(NOTHING, **{kind: MANY})
+    reason = "lease_expired" if kind == "leases" else "never_dispatched"
+    assert run() == replace(NOTHING, **{reason: MANY})
     assert broker.batches == [PAGE, PAGE, 203]
     assert set(Counter(message.args for message in broker.taken).values()) == {1}
     assert len(broker.taken) == MANY
@@ -219,7 +219,7 @@ def test_rows_that_cannot_be_marked_are_not_dispatched_twice_in_one_run(
 ) -> None:
     lose_many(world, "steps")
     with Queue(sessions, lambda holder: holder.execute(select(Step).with_for_update())):
-        assert run() == Recovered(MANY, 0, 0)
+        assert run() == Recovered(never_dispatched=MANY)
     assert len({message.args for message in broker.taken}) == len(broker.taken) == MANY
 
 
@@ -235,17 +235,18 @@ def test_a_broker_that_takes_nothing_is_not_asked_for_every_page_and_all_rows_st
     assert world.session.scalar(untouched) == MANY
     world.session.commit()
     broker.on_publish = take
-    assert run() == Recovered(MANY, 0, 0)
+    assert run() == Recovered(never_dispatched=MANY)
 
 
-def test_messages_that_no_queue_takes_do_not_keep_the_rest_of_their_page_unmarked(
+def test_messages_that_no_queue_takes_keep_neither_their_page_nor_the_next_ones_back(
     world: World, broker: Broker, run: Recover
 ) -> None:
     lose_many(world, "steps")
     broker.on_publish = lambda messages: [False, *take(messages[1:])]
-    assert run() == Recovered(PAGE - 1, 0, 0)
+    assert run() == Recovered(never_dispatched=MANY - 3)
+    assert len(broker.batches) == 3
     marked = select(func.count()).where(Step.dispatched_at.is_not(None))
-    assert world.session.scalar(marked) == PAGE - 1
+    assert world.session.scalar(marked) == MANY - 3
 
 
 def test_nothing_that_was_acknowledged_is_dispatched_but_a_lost_send_to_be_closed(
@@ -258,7 +259,7 @@ def test_nothing_that_was_acknowledged_is_dispatched_but_a_lost_send_to_be_close
     for execution in (waits, sends):
         acknowledge(world.session, execution.id, world.owner.id)
         world.pass_time(execution, 3600)
-    assert run() == Recovered(0, 0, 1)
+    assert run() == Recovered(lease_expired=1)
     world.send(sends, 1)
     assert [attempt.status for attempt in world.attempts(sends)] == ["cancelled"]
     for execution in (waits, sends):

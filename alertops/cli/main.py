@@ -1,0 +1,17 @@
+"""The group that all commands belong to."""
+
+from __future__ import annotations
+
+import click
+
+from alertops.cli.dead_letters import dead_letters_group
+from alertops.cli.verify import verify
+
+
+@click.group(help="AlertOps, for operators.")
+def main() -> None:
+    """Commands are added below; the group itself does nothing."""
+
+
+main.add_command(dead_letters_group)
+main.add_command(verify)

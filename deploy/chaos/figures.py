@@ -1,0 +1,161 @@
+"""What a run amounts to, in numbers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from alertops.models import Step
+from alertops.verify.promises import Verdict
+from deploy.chaos.calm import Calm
+from deploy.chaos.clients import Raised
+from deploy.chaos.injector import Fault
+from deploy.chaos.schedule import WIPE
+from deploy.local.promises import Mail, Target
+
+# The promises, as the table counts them.
+CATEGORIES = {
+    "lost": ("accepted", "fired", "told", "settled", "received", "answered"),
+    "early": ("not early", "undrifted"),
+    "late": ("not late",),
+    "out of order": ("planned", "ordered"),
+    "after acknowledge": ("silent", "unclaimed"),
+    "unexplained duplicates": ("one execution", "known", "once", "one Message-ID", "own Message-ID"),
+    "to somebody else": ("addressed",),
+}
+
+
+@dataclass(frozen=True)
+class Lateness:
+    """How late steps fired, in seconds."""
+
+    steps: int
+    p50: float
+    p99: float
+    most: float
+
+    @classmethod
+    def of(cls, seconds: Sequence[float]) -> Lateness:
+        ordered = sorted(seconds) or [0.0]
+        p50, p99 = (ordered[int(share * (len(ordered) - 1))] for share in (0.5, 0.99))
+        return cls(len(seconds), round(p50, 3), round(p99, 3), round(ordered[-1], 3))
+
+
+@dataclass(frozen=True)
+class Figures:
+    """The table of a run."""
+
+    seed: int
+    seconds: float
+    alerts: int
+    accepted: int
+    tried_again: int
+    acknowledged: int
+    executions: int
+    steps: int
+    mails: int
+    faults: int
+    wipes: int
+    faults_by_kind: dict[str, int]
+    not_as_planned: int
+    workers_gave_up: int
+    checked: int
+    broken: dict[str, int]
+    explained_repeats: int
+    share_of_repeats: float
+    lateness: Lateness
+    lateness_in_calm: Lateness
+    worst_repair: float
+    violations: list[str] = field(default_factory=list)
+
+    @property
+    def kept(self) -> bool:
+        """Whether all promises were, and there was something to be promised."""
+        return self.checked > 0 and not self.violations
+
+
+@dataclass(frozen=True)
+class Punctuality:
+    """When steps were due and fired, read once."""
+
+    times: Sequence[tuple[datetime, datetime]]
+
+    @classmethod
+    def read(cls, session: Session) -> Punctuality:
+        fired = select(Step.due_at, Step.fired_at).where(Step.fired_at.is_not(None))
+        times = [(due_at, fired_at) for due_at, fired_at in session.execute(fired) if fired_at is not None]
+        session.rollback()
+        return cls(times)
+
+    def lateness(self) -> Lateness:
+        return Lateness.of([(fired - due).total_seconds() for due, fired in self.times])
+
+    def lateness_in_calm(self, calm: Calm, recovery: timedelta) -> Lateness:
+        """Of the steps that no fault, nor the recovery from one, has touched when they were due."""
+        touched = [(fired - due).total_seconds() for due, fired in self.times if calm.is_calm(due, recovery)]
+        return Lateness.of(touched)
+
+    def worst_repair(self, calm: Calm) -> float:
+        """For how long, at most, an overdue step waited while there was no fault."""
+        waited = (calm.waited(due, fired).total_seconds() for due, fired in self.times)
+        return round(max(waited, default=0.0), 3)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run has left, but for the rows. `recovery` is how long after a fault it is not calm yet."""
+
+    seed: int
+    seconds: float
+    recovery: timedelta
+    history: Sequence[Raised]
+    mails: Sequence[Mail]
+    faults: Sequence[Fault]
+    workers_gave_up: int
+
+    @property
+    def calm(self) -> Calm:
+        return Calm.between((fault.began_at, fault.ended_at) for fault in self.faults)
+
+
+def figures_of(run: Run, verdict: Verdict, punctuality: Punctuality) -> Figures:
+    """Count everything."""
+    calm = run.calm
+    broken = Counter(violation.promise for violation in verdict.violations)
+    kinds = Counter(fault.kind for fault in run.faults)
+    repeats = _repeats(run.mails)
+    return Figures(
+        seed=run.seed,
+        seconds=round(run.seconds, 1),
+        alerts=len(run.history),
+        accepted=sum(raised.accepted_at is not None for raised in run.history),
+        tried_again=sum(raised.tries > 1 for raised in run.history),
+        acknowledged=sum(raised.acknowledged_at is not None for raised in run.history),
+        executions=verdict.executions,
+        steps=len(punctuality.times),
+        mails=len(run.mails),
+        faults=len(run.faults),
+        wipes=kinds[WIPE],
+        faults_by_kind=dict(sorted(kinds.items())),
+        not_as_planned=sum(bool(fault.error) for fault in run.faults),
+        workers_gave_up=run.workers_gave_up,
+        checked=sum(verdict.checked.values()),
+        broken={name: sum(broken[promise] for promise in of) for name, of in CATEGORIES.items()},
+        explained_repeats=repeats,
+        share_of_repeats=round(repeats / max(1, len(run.mails)), 4),
+        lateness=punctuality.lateness(),
+        lateness_in_calm=punctuality.lateness_in_calm(calm, run.recovery),
+        worst_repair=punctuality.worst_repair(calm),
+        violations=verdict.broken,
+    )
+
+
+def _repeats(mails: Sequence[Mail]) -> int:
+    """Mails more than one to a target under one Message-ID; the verdict says whether they were announced."""
+    told: Counter[tuple[Target, str]] = Counter((mail.target, mail.message_id) for mail in mails)
+    return sum(count - 1 for count in told.values())

@@ -1,0 +1,129 @@
+"""One run: the fleet comes up, alerts and faults come together, all calms down, and the verdict."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from random import Random
+
+from rich.console import Console
+from sqlalchemy import func, select
+
+from alertops.models import Attempt, Execution
+from deploy.chaos.alerts import PlannedAlert, plan_alerts, plan_flows
+from deploy.chaos.claims import check_claims
+from deploy.chaos.clients import Clients
+from deploy.chaos.figures import Figures, Punctuality, Run, figures_of
+from deploy.chaos.injector import Injector
+from deploy.chaos.profiles import Profile
+from deploy.chaos.report import explain
+from deploy.chaos.schedule import PlannedFault, plan_bursts
+from deploy.chaos.system import SETTINGS, System
+from deploy.local.progress import Report
+from deploy.local.promises import Mail, check_promises
+
+FLOWS = 12
+# Promised: within this time without a fault, whatever was lost is repaired (P8).
+REPAIRED_WITHIN = timedelta(seconds=20)
+# Within this, as measured, it usually is; steps that come due after it count as undisturbed.
+RECOVERY = timedelta(seconds=10)
+SETTLE_SECONDS = 120.0
+LEASE = timedelta(
+    seconds=float(SETTINGS["ALERTOPS_SEND_DEADLINE_SECONDS"])
+    + float(SETTINGS["ALERTOPS_LEASE_MARGIN_SECONDS"])
+)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that the seed decides."""
+
+    seed: int
+    profile: Profile
+    bursts: list[list[PlannedFault]]
+    clients: Clients
+    phases: list[list[PlannedAlert]]
+
+
+def make_plan(seed: int, profile: Profile, base_url: str, only: Collection[str] = ()) -> Plan:
+    """The same seed and profile give the same flows, alerts and faults."""
+    random = Random(seed)  # noqa: S311  repeatable is what it must be
+    flows = plan_flows(random, FLOWS)
+    bursts = plan_bursts(
+        random,
+        profile.faults,
+        profile.wipes,
+        size=profile.burst_faults,
+        seconds=profile.burst_seconds,
+        only=only,
+    )
+    count = profile.phases
+    sizes = [profile.executions // count + (i < profile.executions % count) for i in range(count)]
+    phases = [plan_alerts(random, flows, size, f"{seed}-{i}") for i, size in enumerate(sizes)]
+    return Plan(seed, profile, bursts, Clients(base_url, flows), phases)
+
+
+def play(system: System, plan: Plan, rate: float | None, report: Report) -> Injector:
+    """Let alerts and faults come together, phase by phase; returns when all that can end has ended."""
+    injector = Injector(system, report)
+    seconds = plan.profile.phase_seconds(rate)
+    try:
+        for number, (alerts, burst) in enumerate(zip(plan.phases, plan.bursts, strict=True), start=1):
+            report(f"Phase {number} of {len(plan.phases)}: {len(alerts)} alerts, {len(burst)} faults")
+            with _raising(plan.clients, alerts, seconds):
+                injector.burst(burst)
+                time.sleep(plan.profile.calm_seconds)
+            report(f"{len(system.sink.messages)} mails so far")
+    except BaseException:
+        plan.clients.stop()
+        raise
+    report("Waiting until every execution has come to its end ...")
+    plan.clients.finish()
+    _settle(system)
+    return injector
+
+
+@contextmanager
+def _raising(clients: Clients, alerts: list[PlannedAlert], seconds: float) -> Iterator[None]:
+    thread = threading.Thread(target=clients.raise_all, args=(alerts, seconds), daemon=True)
+    thread.start()
+    yield
+    thread.join()
+
+
+def _settle(system: System) -> None:
+    """Wait until nothing is left to do; what is not done then is for the verdict."""
+    deadline = time.monotonic() + SETTLE_SECONDS
+    open_ = select(func.count()).select_from(Execution).where(Execution.status == "running")
+    sending = select(func.count()).select_from(Attempt).where(Attempt.finished_at.is_(None))
+    while time.monotonic() < deadline:
+        with system.sessions() as session:
+            if not session.scalar(open_) and not session.scalar(sending):
+                return
+        time.sleep(0.5)
+
+
+def judge_run(system: System, plan: Plan, injector: Injector, seconds: float, console: Console) -> Figures:
+    """Check everything, and print the evidence of what was broken."""
+    run = Run(
+        seed=plan.seed,
+        seconds=seconds,
+        recovery=RECOVERY,
+        history=plan.clients.history,
+        mails=[Mail.read(received.received_at, received.message) for received in system.sink.messages],
+        faults=sorted(injector.faults, key=lambda fault: fault.began_at),
+        workers_gave_up=system.workers_gave_up,
+    )
+    calm = run.calm
+    with system.sessions() as session:
+        verdict = check_promises(
+            session, run.mails, deadline=lambda due_at: calm.deadline(due_at, REPAIRED_WITHIN)
+        )
+        check_claims(verdict, session, run.history, LEASE)
+        for line in explain(session, verdict.violations, run.mails, run.faults):
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+        return figures_of(run, verdict, Punctuality.read(session))

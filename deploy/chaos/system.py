@@ -1,0 +1,186 @@
+"""The stack, the fleet on it, and the links in between: what faults are done to."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from amqp.exceptions import NotFound
+from celery import Celery
+from celery.utils import uuid
+from kombu import Producer
+from sqlalchemy import create_engine
+from sqlalchemy.orm import Session, sessionmaker
+
+from alertops.db import session_factory
+from alertops.schema import migrate
+from deploy.chaos.mailboxes import as_usual
+from deploy.chaos.proxy import Link, Network
+from deploy.local.errors import LocalStackError
+from deploy.local.fleet import Fleet
+from deploy.local.progress import Report
+from deploy.local.service import Service
+from deploy.local.smtp_sink import SmtpSink
+from deploy.local.stack import Addresses, PrivateStack
+
+T = TypeVar("T")
+
+# What shortens a run: everything that is waited for after a loss, but the pauses between re-dispatches.
+SETTINGS: Mapping[str, str] = {
+    "ALERTOPS_SEND_DEADLINE_SECONDS": "4",
+    "ALERTOPS_LEASE_MARGIN_SECONDS": "2",
+    "ALERTOPS_RECOVERY_TICK_SECONDS": "5",
+    "ALERTOPS_RECOVERY_GRACE_SECONDS": "2",
+    "ALERTOPS_ACCESS_TOKEN_SECONDS": "86400",
+}
+REVIVE_SECONDS = 120.0
+DECLARED_SECONDS = 20.0
+EXCHANGE = "alertops"
+GAVE_UP = "Unrecoverable error"  # as Celery says it
+
+
+@dataclass(frozen=True)
+class System:
+    """All that runs, for faults to be done to and figures to be read from."""
+
+    stack: PrivateStack
+    fleet: Fleet
+    sink: SmtpSink
+    links: Mapping[str, Link]
+    sessions: sessionmaker[Session]
+    celery: Celery
+
+    def worker(self, name: str) -> Service:
+        return next(worker for worker in self.fleet.workers if worker.name == name)
+
+    @property
+    def workers_gave_up(self) -> int:
+        """How often a worker met an error that it took for its end, and left the rest to a supervisor."""
+        return sum(worker.log_text().count(GAVE_UP) for worker in self.fleet.workers)
+
+    def links_of(self, host: str) -> list[Link]:
+        return [self.links[f"{host}-broker"], self.links[f"{host}-database"]]
+
+    def publish(self, task: str, routing_key: str, keys: list[list[Any]]) -> None:
+        """Put bare wake-ups on a queue, as anybody could who may publish."""
+
+        def send(channel: Any) -> None:
+            producer = Producer(channel, auto_declare=False)
+            for key in keys:
+                message = self.celery.amqp.create_task_message(uuid(), task, args=key, ignore_result=True)
+                self.celery.amqp.send_task_message(
+                    producer, task, message, exchange=EXCHANGE, routing_key=routing_key
+                )
+
+        self._with_channel(send)
+
+    def purge(self, queue: str) -> int:
+        """Empty a queue; returns how many messages that lost."""
+        return self._with_channel(lambda channel: int(channel.queue_purge(queue) or 0))
+
+    def _with_channel(self, act: Callable[[Any], T]) -> T:
+        """On a broker that was just emptied, what is looked for is there only when the fleet is back."""
+        deadline = time.monotonic() + DECLARED_SECONDS
+        while True:
+            try:
+                with self.celery.connection_for_write(connect_timeout=5) as connection:
+                    return act(connection.default_channel)
+            except NotFound:
+                if time.monotonic() > deadline:
+                    raise
+            time.sleep(0.5)
+
+
+@contextmanager
+def running_system(root: Path, report: Report) -> Iterator[System]:
+    """Private servers, the fleet without Flower, the links and a mail server; all gone afterwards."""
+    stack = PrivateStack(root, report=report)
+    try:
+        with stack, Network() as network, SmtpSink() as sink:
+            as_usual(sink)
+            addresses = stack.addresses
+            _migrate(addresses.database_url)
+            links = _links(network, addresses)
+            fleet = Fleet(root, addresses, smtp_port=sink.port, extra=SETTINGS)
+            _connect(fleet, links, addresses)
+            sessions = session_factory(addresses.database_url)
+            celery = Celery(broker=addresses.broker_url, set_as_current=False)
+            try:
+                report("Starting the API and two worker hosts ...")
+                for service in (*fleet.workers, fleet.api):
+                    service.start()
+                for service in (*fleet.workers, fleet.api):
+                    service.wait_ready()
+                yield System(stack, fleet, sink, links, sessions, celery)
+            finally:
+                fleet.kill()
+                sessions.kw["bind"].dispose()
+    finally:
+        stack.remove()
+
+
+def revive(service: Service, within: float = REVIVE_SECONDS) -> None:
+    """Start it, and again when it ends by itself, as a supervisor does, until it does its work."""
+    deadline = time.monotonic() + within
+    while True:
+        service.start()
+        try:
+            service.wait_ready(max(1.0, deadline - time.monotonic()))
+        except LocalStackError:
+            if service.running or time.monotonic() > deadline:
+                raise
+            time.sleep(0.5)
+        else:
+            return
+
+
+def forget(root: Path, *, keep_logs: bool) -> None:
+    """Delete what a run has left in its folder, but for the logs when they are of use."""
+    if not root.exists():
+        return
+    for entry in root.iterdir():
+        if keep_logs and entry.name == "log":
+            continue
+        shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+    if not keep_logs:
+        root.rmdir()
+
+
+def _migrate(database_url: str) -> None:
+    engine = create_engine(database_url)
+    with engine.connect() as connection:
+        migrate(connection)
+    engine.dispose()
+
+
+def _links(network: Network, addresses: Addresses) -> dict[str, Link]:
+    targets = {"broker": addresses.broker_url, "database": addresses.database_url}
+    links = {}
+    for who in ("a", "b", "api"):
+        for what, url in targets.items():
+            name = f"{who}-{what}"
+            links[name] = network.link(name, urlsplit(url).port or 0)
+    return links
+
+
+def _connect(fleet: Fleet, links: Mapping[str, Link], addresses: Addresses) -> None:
+    """Tell each service the addresses of its links instead of the servers' own."""
+    of_whom = {service: name for name, host in fleet.hosts.items() for service in host.services}
+    for service in (*fleet.workers, fleet.api):
+        who = of_whom.get(service, "api")
+        linked = Addresses(
+            _through(addresses.database_url, links[f"{who}-database"]),
+            _through(addresses.broker_url, links[f"{who}-broker"]),
+        )
+        service.environment = {**service.environment, **linked.as_environment()}
+
+
+def _through(url: str, link: Link) -> str:
+    parts = urlsplit(url)
+    return parts._replace(netloc=f"{parts.netloc.rpartition(':')[0]}:{link.port}").geturl()

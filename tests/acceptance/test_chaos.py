@@ -1,0 +1,248 @@
+"""A short run of the fault harness keeps every promise; and the harness itself is not blind."""
+
+from __future__ import annotations
+
+import json
+import socket
+import socketserver
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from alertops.models import Attempt, Execution, Step
+from alertops.verify.promises import Verdict
+from deploy.chaos.alerts import plan_alerts, plan_flows
+from deploy.chaos.calm import Calm
+from deploy.chaos.claims import judge_claims
+from deploy.chaos.clients import Raised
+from deploy.chaos.profiles import PROFILES
+from deploy.chaos.proxy import Link, Network
+from deploy.chaos.schedule import KINDS, WIPE, plan_bursts
+
+SEED = 1
+START = datetime(2024, 1, 1, tzinfo=UTC)
+LEASE = timedelta(seconds=6)
+# The profile takes less than four minutes; a machine that is busy with other things takes longer.
+RUN_SECONDS = 420
+
+
+class Echo(socketserver.BaseRequestHandler):
+    def handle(self) -> None:
+        with suppress(ConnectionError):
+            while data := self.request.recv(100):
+                self.request.sendall(data)
+
+
+def at(seconds: float) -> datetime:
+    return START + timedelta(seconds=seconds)
+
+
+@pytest.mark.acceptance
+def test_promises_are_kept_under_faults(tmp_path: Path) -> None:
+    file = tmp_path / "figures.json"
+    done = subprocess.run(  # noqa: S603  our own module, with arguments of our own
+        [sys.executable, "-m", "deploy.chaos", "--seed", str(SEED), "--profile", "short", "--json", file],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=RUN_SECONDS,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    figures: dict[str, Any] = json.loads(file.read_text())
+    assert figures["kept"]
+    assert set(figures["broken"].values()) == {0}
+    assert figures["alerts"] == figures["accepted"] == 300
+    assert figures["executions"] >= 300
+    assert figures["steps"] > 300
+    assert figures["mails"] > 300
+    assert figures["faults"] == 30
+    assert figures["not_as_planned"] == 0, done.stdout
+    assert figures["workers_gave_up"] == 0, "a worker needed a supervisor"
+    assert len(figures["faults_by_kind"]) >= 10
+    assert figures["faults_by_kind"][WIPE] == 1
+    assert figures["checked"] > 5_000
+    assert figures["lateness_in_calm"]["p50"] < 0.25
+
+
+def test_seed_decides_alerts_and_faults() -> None:
+    def plan(seed: int) -> object:
+        random = Random(seed)  # noqa: S311
+        flows = plan_flows(random, 4)
+        return flows, plan_alerts(random, flows, 50, "x"), plan_bursts(random, 30, 2, size=10, seconds=20)
+
+    assert plan(1) == plan(1)
+    assert plan(1) != plan(2)
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_profiles_have_faults_of_every_kind(name: str) -> None:
+    profile = PROFILES[name]
+    bursts = plan_bursts(
+        Random(SEED),  # noqa: S311
+        profile.faults,
+        profile.wipes,
+        size=profile.burst_faults,
+        seconds=profile.burst_seconds,
+    )
+    kinds = [fault.kind for burst in bursts for fault in burst]
+    assert len(kinds) == profile.faults
+    assert kinds.count(WIPE) == profile.wipes
+    assert set(kinds) == set(KINDS)
+    assert len(bursts) == profile.phases
+
+
+class TestLink:
+    """A link to a server that says everything again."""
+
+    @pytest.fixture
+    def server(self) -> Iterator[socketserver.TCPServer]:
+        with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Echo) as server:
+            server.daemon_threads = True
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            yield server
+            server.shutdown()
+
+    @pytest.fixture
+    def link(self, server: socketserver.TCPServer) -> Iterator[Link]:
+        with Network() as network:
+            yield network.link("to echo", server.server_address[1])
+
+    @pytest.fixture
+    def line(self, link: Link) -> Iterator[socket.socket]:
+        with socket.create_connection(("127.0.0.1", link.port)) as line:
+            line.settimeout(0.5)
+            assert self.echo(line) == b"?"
+            yield line
+
+    @staticmethod
+    def echo(line: socket.socket) -> bytes:
+        line.sendall(b"?")
+        return line.recv(1)
+
+    def test_frozen_link_passes_nothing_and_loses_nothing(self, link: Link, line: socket.socket) -> None:
+        link.freeze()
+        with pytest.raises(TimeoutError):
+            self.echo(line)
+        link.mend()
+        assert line.recv(1) == b"?"
+
+    def test_slow_link_is_slow_both_ways(self, link: Link, line: socket.socket) -> None:
+        link.slow(0.1)
+        began = time.monotonic()
+        assert self.echo(line) == b"?"
+        assert time.monotonic() - began >= 0.2
+
+    def test_cut_link_ends_what_is_and_what_comes(self, link: Link, line: socket.socket) -> None:
+        link.cut()
+        with pytest.raises(ConnectionError):
+            self.echo(line)
+        with pytest.raises(ConnectionError), socket.create_connection(("127.0.0.1", link.port)) as late:
+            self.echo(late)
+
+    def test_half_open_link_leaves_the_client_waiting(self, link: Link, line: socket.socket) -> None:
+        link.lose_server_side()
+        with pytest.raises(TimeoutError):
+            line.recv(1)
+        link.mend()
+        assert line.recv(1) == b""
+
+    def test_reset_link_deceives_the_server(self, link: Link, line: socket.socket) -> None:
+        link.lose_client_side()
+        with pytest.raises(ConnectionError):
+            self.echo(line)
+        assert link.server_is_deceived
+        with socket.create_connection(("127.0.0.1", link.port)) as again:
+            assert self.echo(again) == b"?"
+
+
+class TestCalm:
+    """Faults from 10 to 20 and, overlapping, to 30; and from 45 to 50."""
+
+    calm = Calm.between([(at(15), at(30)), (at(10), at(20)), (at(45), at(50))])
+
+    @pytest.mark.parametrize(("due", "deadline"), [(0, 5), (4, 9), (6, 35), (25, 35), (40, 45), (41, 55)])
+    def test_deadline_leaves_a_whole_stretch_of_calm(self, due: float, deadline: float) -> None:
+        assert self.calm.deadline(at(due), timedelta(seconds=5)) == at(deadline)
+
+    @pytest.mark.parametrize(
+        ("due", "until", "waited"), [(0, 4, 4), (0, 12, 10), (12, 30, 0), (12, 33, 3), (25, 70, 20)]
+    )
+    def test_only_calm_counts_as_waiting(self, due: float, until: float, waited: float) -> None:
+        assert self.calm.waited(at(due), at(until)) == timedelta(seconds=waited)
+
+    @pytest.mark.parametrize(
+        ("moment", "calm"), [(9, True), (10, False), (29, False), (34, False), (36, True)]
+    )
+    def test_recovery_is_not_calm_yet(self, moment: float, calm: bool) -> None:
+        assert self.calm.is_calm(at(moment), timedelta(seconds=5)) is calm
+
+
+class TestClaims:
+    """What clients were told: an alert accepted at 1 s, acknowledged at 12 s."""
+
+    flow = uuid4()
+
+    def execution(self, **changes: object) -> Execution:
+        usual = {"id": UUID(int=1), "dedup_key": "a", "flow_id": self.flow, "created_at": at(0.5)}
+        return Execution(**usual | {"acknowledged_at": at(11.9), "ended_at": None} | changes)
+
+    def raised(self) -> Raised:
+        return Raised(
+            *(1, "a", str(self.flow), at(0), at(1), UUID(int=1)),
+            answer_began_at=at(11),
+            acknowledged_at=at(12),
+        )
+
+    def broken(self, raised: Raised, *rows: Execution | Step | Attempt) -> set[str]:
+        verdict = Verdict()
+        executions = [row for row in rows if isinstance(row, Execution)]
+        steps = [row for row in rows if isinstance(row, Step)]
+        attempts = [row for row in rows if isinstance(row, Attempt)]
+        judge_claims(verdict, [raised], executions, steps, attempts, lease=LEASE)
+        return {violation.promise for violation in verdict.violations}
+
+    def attempt(self, **changes: object) -> Attempt:
+        usual = {"execution_id": UUID(int=1), "step_number": 1, "target_number": 1, "number": 1}
+        return Attempt(**usual | {"lease_until": at(16), "transmit_at": at(11)} | changes)
+
+    def test_nothing_is_broken_when_all_is_kept(self) -> None:
+        fired = Step(execution_id=UUID(int=1), number=1, fired_at=at(10))
+        assert not self.broken(self.raised(), self.execution(), fired, self.attempt())
+
+    def test_alert_that_is_not_there_is_seen(self) -> None:
+        assert self.broken(self.raised()) == {"accepted", "answered"}
+
+    def test_execution_of_another_alert_is_seen(self) -> None:
+        assert "accepted" in self.broken(self.raised(), self.execution(dedup_key="b"))
+
+    def test_second_execution_is_seen_unless_the_first_was_over(self) -> None:
+        second = self.execution(id=UUID(int=2), created_at=at(5))
+        assert "one execution" in self.broken(self.raised(), self.execution(), second)
+        assert not self.broken(self.raised(), self.execution(ended_at=at(4)), second)
+
+    @pytest.mark.parametrize("when", [None, at(12.5)])
+    def test_acknowledge_that_was_answered_too_soon_is_seen(self, when: datetime | None) -> None:
+        assert self.broken(self.raised(), self.execution(acknowledged_at=when)) == {"answered"}
+
+    def test_acknowledge_that_got_no_answer_promises_nothing(self) -> None:
+        raised = replace(self.raised(), acknowledged_at=None)
+        assert not self.broken(raised, self.execution(acknowledged_at=None))
+
+    def test_activity_after_the_answer_is_seen(self) -> None:
+        late_step = Step(execution_id=UUID(int=1), number=2, fired_at=at(12.1))
+        assert self.broken(self.raised(), self.execution(), late_step) == {"unclaimed"}
+        late_claim = self.attempt(lease_until=at(18.1), transmit_at=None)
+        assert self.broken(self.raised(), self.execution(), late_claim) == {"unclaimed"}
+        late_send = self.attempt(transmit_at=at(12.1))
+        assert self.broken(self.raised(), self.execution(), late_send) == {"unclaimed"}
