@@ -9,9 +9,8 @@ from pathlib import Path
 import psycopg2
 
 from deploy.local import binaries, databases, ports, processes
-from deploy.local.account import unprivileged
+from deploy.local.account import Account, unprivileged
 from deploy.local.errors import LocalStackError
-from deploy.local.progress import Report, silent
 from deploy.local.server import Server
 
 USER = DATABASE = "alertops"
@@ -43,8 +42,9 @@ class Postgres(Server):
     polite_signal = signal.SIGINT  # "fast shutdown": ends the sessions and writes a checkpoint
     not_ready_yet = (psycopg2.OperationalError,)
 
-    def __init__(self, root: Path, report: Report = silent) -> None:
-        super().__init__(root, unprivileged(), report)
+    @property
+    def account(self) -> Account:
+        return unprivileged()
 
     @property
     def data(self) -> Path:

@@ -12,9 +12,8 @@ from amqp import Connection
 from amqp.exceptions import AMQPError
 
 from deploy.local import binaries, ports, processes
-from deploy.local.account import key_of, our_own
+from deploy.local.account import Account, key_of, our_own
 from deploy.local.errors import LocalStackError
-from deploy.local.progress import Report, silent
 from deploy.local.server import Server
 
 USER = "alertops"
@@ -44,8 +43,9 @@ class RabbitMQ(Server):
     polite_signal = signal.SIGTERM  # Erlang stops its applications in order
     not_ready_yet = (OSError, AMQPError)
 
-    def __init__(self, root: Path, report: Report = silent) -> None:
-        super().__init__(root, our_own(), report)
+    @property
+    def account(self) -> Account:
+        return our_own()
 
     @property
     def url(self) -> str:

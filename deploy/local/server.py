@@ -33,12 +33,16 @@ class Server(ABC):
     stop_seconds = 30.0
     vanish_seconds = 5.0  # without a process; on a loaded machine the start script takes its time
 
-    def __init__(self, root: Path, account: Account, report: Report = silent) -> None:
+    def __init__(self, root: Path, report: Report = silent) -> None:
         self.root = root.resolve()
         self.root.mkdir(parents=True, exist_ok=True)
-        self.account = account
         self._report = report
         self._file = self.root / f"{self.name}.json"
+
+    @property
+    @abstractmethod
+    def account(self) -> Account:
+        """Whom the server runs as. Asked anew each time: installing it may bring an account of its own."""
 
     @property
     def identity(self) -> Identity | None:

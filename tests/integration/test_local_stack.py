@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import psycopg2
@@ -258,6 +259,19 @@ def test_copy_of_a_checkout_does_not_touch_the_original(postgres: Postgres, tmp_
         assert execute(postgres, "SELECT to_regclass('of_the_original')") == [("of_the_original",)]
     finally:
         copy.remove()
+
+
+def test_the_account_that_the_installation_brings_is_the_one_that_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a machine where Postgres is not installed yet, there is no user of that name yet either."""
+    known = [SimpleNamespace(pw_name="nobody", pw_uid=65534, pw_gid=65534)]
+    monkeypatch.setattr("deploy.local.account.pwd.getpwall", lambda: known)
+    monkeypatch.setattr("deploy.local.account.os.geteuid", lambda: 0)
+    postgres = Postgres(tmp_path)
+    assert postgres.account.uid == 65534
+    known.append(SimpleNamespace(pw_name="postgres", pw_uid=101, pw_gid=102))
+    assert postgres.account.uid == 101
 
 
 def test_failing_start_quotes_the_log_and_says_what_to_do(postgres: Postgres) -> None:
