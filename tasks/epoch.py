@@ -16,8 +16,8 @@ from alertops.errors import BrokerUnavailableError
 from tasks.publisher import BROKER_ERRORS
 from tasks.queues import marker_queue
 
-# Nobody waits for it but recovery, and a broker that has just started may be slow to declare.
-TIMEOUT_SECONDS = 10.0
+# Asking and declaring together must take less than `FROZEN_SECONDS` of recovery, whose lock waits meanwhile.
+TIMEOUT_SECONDS = 3.0
 
 
 class MarkerQueue:
