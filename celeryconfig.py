@@ -43,7 +43,8 @@ task_default_delivery_mode = "persistent"
 # the claims in the database tell apart; neither setting is what makes a send happen once.
 task_acks_late = True
 task_reject_on_worker_lost = True
-# A task that raises goes to the dead-letter queue, where it is seen. Its row waits for recovery.
+# A task that raises too often (`tasks.poison`) goes to the dead-letter queue, where it is seen. Its row
+# waits for recovery.
 task_acks_on_failure_or_timeout = False
 # A task under way when the connection drops is finished and fenced; stopping it in mid-send would only
 # turn a known outcome into an unknown one.
@@ -54,6 +55,7 @@ imports = (
     "tasks.signals",
     "tasks.bootsteps",
     "tasks.leaving",
+    "tasks.canary",
     "tasks.fire_step",
     "tasks.send_attempt",
     "tasks.recover",

@@ -92,6 +92,7 @@ class Timing:
     publish_timeout: float = 2.0  # a request never waits longer for a broker that hangs
     recovery_tick: float = 10.0  # the repair of last resort; 0 turns it off
     recovery_grace: float = 5.0  # how late a row may be before it is dispatched again
+    canary_interval: float = 5.0  # from canary to canary in each worker; 0 turns them off
 
     @property
     def lease(self) -> float:
@@ -145,6 +146,9 @@ def _timing(environment: Environment) -> Timing:
         ),
         recovery_grace=environment.number(
             "ALERTOPS_RECOVERY_GRACE_SECONDS", usual.recovery_grace, low=1, high=3600
+        ),
+        canary_interval=environment.number(
+            "ALERTOPS_CANARY_SECONDS", usual.canary_interval, low=0, high=3600
         ),
     )
 

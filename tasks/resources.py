@@ -20,6 +20,7 @@ from tasks.publisher import ConfirmingPublisher
 @dataclass(frozen=True)
 class Resources:
     sessions: sessionmaker[Session]
+    publisher: ConfirmingPublisher
     dispatcher: Dispatcher
     channels: Mapping[str, Channel]
     timing: Timing
@@ -30,9 +31,11 @@ def resources() -> Resources:
     """Opened at the first use, in the process that uses it: nothing here may cross a fork."""
     settings = load_settings()
     email = EmailChannel(settings.smtp)
+    publisher = ConfirmingPublisher(app, settings.timing.publish_timeout)
     return Resources(
         sessions=session_factory(settings.database_url),
-        dispatcher=Dispatcher(ConfirmingPublisher(app, settings.timing.publish_timeout)),
+        publisher=publisher,
+        dispatcher=Dispatcher(publisher),
         channels={email.name: email},
         timing=settings.timing,
     )

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import click
-from amqp.exceptions import AMQPError, NotFound
-from kombu import Connection
-from kombu.exceptions import KombuError
 
+from alertops.cli.broker import BROKER_URL, connected
 from tasks import dead_letters
 from tasks.dead_letters import DeadLetter
-
-CONNECT_SECONDS = 5
 
 LIMIT = click.option(
     "--limit",
@@ -28,9 +23,7 @@ ALL = click.option("--all", "every", is_flag=True, help="All that are looked at,
 
 
 @click.group(name="dead-letters")
-@click.option(
-    "--broker-url", envvar="ALERTOPS_BROKER_URL", required=True, show_envvar=True, help="The broker to ask."
-)
+@BROKER_URL
 @click.pass_context
 def dead_letters_group(context: click.Context, broker_url: str) -> None:
     """Messages that were set aside: unreadable, of an unknown task, or failing each time.
@@ -45,7 +38,7 @@ def dead_letters_group(context: click.Context, broker_url: str) -> None:
 @click.pass_obj
 def list_(broker_url: str, limit: int) -> None:
     """Tell how many there are, and what each is about."""
-    with _connected(broker_url) as connection:
+    with connected(broker_url) as connection:
         click.echo(f"{dead_letters.count(connection)} dead letters")
         for letter in dead_letters.look(connection, limit):
             click.echo(_line(letter))
@@ -57,7 +50,7 @@ def list_(broker_url: str, limit: int) -> None:
 @click.pass_obj
 def show(broker_url: str, id_: str, limit: int) -> None:
     """Show one whole, with its headers, as JSON."""
-    with _connected(broker_url) as connection:
+    with connected(broker_url) as connection:
         found = [letter for letter in dead_letters.look(connection, limit) if letter.id == id_]
     if not found:
         raise click.ClickException(f"There is no dead letter {id_} among the first {limit}.")
@@ -71,7 +64,7 @@ def show(broker_url: str, id_: str, limit: int) -> None:
 @click.pass_obj
 def retry(broker_url: str, ids: tuple[str, ...], every: bool, limit: int) -> None:
     """Put them back on the queues that they came from."""
-    with _connected(broker_url) as connection:
+    with connected(broker_url) as connection:
         done = dead_letters.retry(connection, _wanted(ids, every), limit)
     _report("retried", done, ids, limit)
 
@@ -83,7 +76,7 @@ def retry(broker_url: str, ids: tuple[str, ...], every: bool, limit: int) -> Non
 @click.pass_obj
 def drop(broker_url: str, ids: tuple[str, ...], every: bool, limit: int) -> None:
     """Delete them for good."""
-    with _connected(broker_url) as connection:
+    with connected(broker_url) as connection:
         done = dead_letters.drop(connection, _wanted(ids, every), limit)
     _report("dropped", done, ids, limit)
 
@@ -104,15 +97,3 @@ def _report(did: str, done: Sequence[DeadLetter], ids: Sequence[str], limit: int
 
 def _line(letter: DeadLetter) -> str:
     return f"{letter.id}  {letter.queue}  {letter.reason}  {letter.task}  {letter.args}"
-
-
-@contextmanager
-def _connected(broker_url: str) -> Iterator[Connection]:
-    try:
-        with Connection(broker_url, connect_timeout=CONNECT_SECONDS) as connection:
-            connection.ensure_connection(max_retries=1, interval_start=0)
-            yield connection
-    except NotFound as error:
-        raise click.ClickException("There is no dead-letter queue: no worker has started yet.") from error
-    except (OSError, AMQPError, KombuError) as error:
-        raise click.ClickException(f"The broker does not answer: {error}") from error

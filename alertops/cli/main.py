@@ -6,6 +6,7 @@ import click
 
 from alertops.cli.dead_letters import dead_letters_group
 from alertops.cli.verify import verify
+from alertops.cli.workers import workers
 
 
 @click.group(help="AlertOps, for operators.")
@@ -15,3 +16,4 @@ def main() -> None:
 
 main.add_command(dead_letters_group)
 main.add_command(verify)
+main.add_command(workers)

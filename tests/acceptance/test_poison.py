@@ -13,8 +13,10 @@ from kombu import Connection, Producer
 from alertops.cli import main
 from deploy.local.stack import Addresses
 from tasks import dead_letters
+from tasks.poison import TRIES
 from tasks.queues import DEAD_LETTER_QUEUE, EXCHANGE
 from tests.acceptance.alerts import Alerts, node, until
+from tests.acceptance.nodes import FleetSetup
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.usefixtures("whole_fleet", "celery_setup")]
 
@@ -77,6 +79,18 @@ def test_what_cannot_be_worked_on_is_set_aside_and_stops_nobody(
     await_dead_letters(connection, 3)
     alert = alerts.raise_with(node("after-poison@example.org", 0))
     alert.await_delivered(1, within=5)
+
+
+def test_a_task_that_raises_is_tried_a_few_times_before_it_is_set_aside(
+    connection: Connection, celery_setup: FleetSetup
+) -> None:
+    _, raising = poison(connection)
+    await_dead_letters(connection, 3)
+    logs = "".join(worker.logs() for worker in celery_setup.workers)
+    tried = [line for line in logs.splitlines() if raising in line and "task_raised" in line]
+    assert len(tried) == TRIES - 1
+    letter = next(letter for letter in dead_letters.look(connection, 3) if letter.id == raising)
+    assert letter.reason == "rejected"
 
 
 def test_a_dead_letter_is_retried_on_its_own_queue_and_comes_back_when_it_still_fails(
