@@ -27,7 +27,6 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from alertops.db import commit_without_flush
 from alertops.models import BrokerEpoch
 
 log = structlog.get_logger(__name__)
@@ -87,17 +86,6 @@ def finish_filling(session: Session, marker: BrokerMarker, epoch: Epoch) -> None
     log.info("epoch_filled", epoch=str(epoch.id))
 
 
-def record_run(session: Session, seconds: float, counts: dict[str, int]) -> None:
-    """Keep when the last whole run ended, how long it took, and what it found. Losing it does no harm."""
-    commit_without_flush(session)
-    session.execute(
-        update(BrokerEpoch)
-        .values(last_run_at=func.clock_timestamp(), last_run_seconds=seconds, last_run_counts=counts)
-        .execution_options(synchronize_session=False)
-    )
-    session.commit()
-
-
 def _current(session: Session) -> Epoch:
     """The first runner on a new database begins the first epoch."""
     session.execute(insert(BrokerEpoch).values(id=1).on_conflict_do_nothing())
@@ -114,7 +102,12 @@ def _begin_next(session: Session, last: Epoch) -> Epoch | None:
     row = session.execute(
         update(BrokerEpoch)
         .where(BrokerEpoch.epoch == last.id)
-        .values(epoch=func.gen_random_uuid(), began_at=func.clock_timestamp(), filled_at=None)
+        .values(
+            epoch=func.gen_random_uuid(),
+            began_at=func.clock_timestamp(),
+            filled_at=None,
+            epochs_begun=BrokerEpoch.epochs_begun + 1,
+        )
         .returning(BrokerEpoch.epoch, BrokerEpoch.began_at)
         .execution_options(synchronize_session=False)
     ).one_or_none()

@@ -29,9 +29,10 @@ from alertops.db import database_now
 from alertops.errors import BrokerUnavailableError
 from alertops.escalation.states import AttemptStatus, StepStatus
 from alertops.models import Attempt, Step
-from alertops.services.broker_epoch import BrokerMarker, enter_epoch, finish_filling, record_run
+from alertops.services.broker_epoch import BrokerMarker, enter_epoch, finish_filling
 from alertops.services.dispatch import AttemptWakeUp, Dispatcher, StepWakeUp, WakeUp
 from alertops.services.keys import AttemptKey, StepKey
+from alertops.services.recovery_record import count_recovered, record_run
 
 log = structlog.get_logger(__name__)
 
@@ -80,8 +81,7 @@ def recover(
         for search in _lost(timing.recovery_grace):
             run.dispatch(search)
         recovered = Recovered(**run.counts)
-        if run.complete:
-            record_run(session, time.monotonic() - started, asdict(recovered))
+        record_run(session, time.monotonic() - started, asdict(recovered), whole=run.complete)
         guard.rollback()
     if run.counts:
         log.warning("recovered", seconds=round(time.monotonic() - started, 3), **asdict(recovered))
@@ -133,6 +133,7 @@ class _Run:
             confirmed = self._dispatch_page(page)
             if confirmed:
                 self.counts[search.reason] = self.counts.get(search.reason, 0) + confirmed
+                count_recovered(self.session, search.reason, confirmed)
             if confirmed < len(page):
                 self.complete = False
             if not confirmed:
