@@ -3,9 +3,11 @@
 app.py          the application; `celery -A tasks worker ...` finds it here
 queues.py       the queues and the dead-letter queue behind them
 delay.py        how a message waits in the broker until it is due
+connection.py   a connection to ask the broker something
 epoch.py        the marker queue that tells a broker with our messages from an empty one
 circuit.py      a broker that fails repeatedly is left alone for a while
 publisher.py    publishing with pipelined confirms; nothing unroutable is lost in silence
+depths.py       how many messages wait in each queue, for /metrics
 fire_step.py    thin tasks: take a key, call one service
 send_attempt.py
 recover.py

@@ -6,6 +6,8 @@
     acknowledge.py       somebody took it: silence; resolve.py: it is over
     broker_epoch.py      whether the broker still has our messages, or is an empty one
     recover.py           what should have fired and did not is dispatched again
+    recovery_record.py   what recovery leaves behind: totals, and when it last got through
+    measure.py           figures for whoever watches, at a bounded cost
     dispatch.py          wake-ups are published after the commit, and marked when confirmed
     transitions.py       every UPDATE of a state, guarded; "no row" is an answer
 
