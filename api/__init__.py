@@ -10,6 +10,8 @@
     errors.py       errors -> RFC 9457 problems; problems.py is what those look like
     openapi.py      the description, and the pages to read it
     readiness.py    is this process of use?
+    metrics.py      a scrape; exposition.py has the names of the figures
+    questions.py    asking a server that may hang
     wsgi.py         the composition root, for gunicorn
 
 What a caller may see is decided in one place, `alertops.services.access`; a view only asks it.
@@ -22,26 +24,32 @@ from importlib.metadata import version
 from flask import Flask
 
 from alertops.services.dispatch import Publisher
+from alertops.services.measure import QueueReader
 from api.access_log import init_access_log
 from api.config import ApiSettings, flask_config
 from api.errors import register_error_handlers
 from api.extensions import init_extensions
+from api.metrics import init_metrics
 from api.openapi import init_openapi
 from api.readiness import init_readiness
 from api.tokens import init_tokens
-from api.views import auth, executions, flows, health, me, teams
+from api.views import auth, executions, flows, health, me, metrics, teams
 
 
-def create_app(settings: ApiSettings, publisher: Publisher) -> Flask:
-    """The application. `publisher` is how wake-ups reach the broker; nothing connects before a request."""
+def create_app(settings: ApiSettings, publisher: Publisher, queues: QueueReader) -> Flask:
+    """The application. Nothing connects before a request.
+
+    `publisher` is how wake-ups reach the broker, `queues` how its queues are asked of it.
+    """
     app = Flask(__name__, static_folder=None)
     app.config.from_mapping(flask_config(settings))
     init_access_log(app)
     init_extensions(app, publisher)
     init_tokens(app)
-    init_readiness(app, settings.core.broker_url)
+    init_readiness(app, settings.core)
+    init_metrics(app, settings.core, queues, version("alertops"))
     register_error_handlers(app)
     api = init_openapi(app, version("alertops"))
-    for module in (auth, me, teams, flows, executions, health):
+    for module in (auth, me, teams, flows, executions, health, metrics):
         api.register_blueprint(module.blueprint)
     return app

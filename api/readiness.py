@@ -1,14 +1,13 @@
 """Is this process of use? Asked of the database and the broker themselves, for a bounded time.
 
 The database decides: without it, or with a schema that is behind the code, nothing can be accepted.
-The broker is only told about: alerts are accepted without it, and recovery dispatches them later.
+The broker and recovery are only told about: alerts are accepted without them, and fire when they are back.
 """
 
 from __future__ import annotations
 
-from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import TimeoutError as ProbeTimeoutError
 from dataclasses import asdict, dataclass
+from functools import partial
 
 import structlog
 from amqp import AMQPError
@@ -18,13 +17,28 @@ from kombu.exceptions import OperationalError
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from alertops.config import Settings
 from alertops.schema import is_current
+from alertops.services.recovery_record import last_run_age
 from api.extensions import db
+from api.questions import ANSWER_SECONDS, Question
 
-PROBE_SECONDS = 2
 OK = "ok"
+NO_ANSWER = f"no answer within {ANSWER_SECONDS} s"
+# A run that misses two ticks may have met a frozen runner, or have much to do; three are too many.
+MISSED_TICKS = 3
+SLACK_SECONDS = 5
+ASK_ABOUT_WORKER = "is a worker with the queue `recovery` up?"
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class DatabaseChecks:
+    """What is asked of the database; `ok`, or what is wrong."""
+
+    database: str
+    recovery: str = "not known without the database"
 
 
 @dataclass(frozen=True)
@@ -33,6 +47,7 @@ class Readiness:
 
     database: str
     broker: str
+    recovery: str
 
     @property
     def ready(self) -> bool:
@@ -42,10 +57,10 @@ class Readiness:
         return asdict(self)
 
 
-def init_readiness(app: Flask, broker_url: str) -> None:
+def init_readiness(app: Flask, settings: Settings) -> None:
     """Give the application its prober; it asks nobody before it is asked."""
     with app.app_context():
-        app.extensions["alertops.prober"] = Prober(db.engine, broker_url)
+        app.extensions["alertops.prober"] = Prober(db.engine, settings)
 
 
 def probe() -> Readiness:
@@ -55,41 +70,44 @@ def probe() -> Readiness:
 
 
 class Prober:
-    """Asks both at once. One thread each: a server that hangs holds one probe, not one more each time."""
+    """Asks the database and the broker at once."""
 
-    def __init__(self, engine: Engine, broker_url: str) -> None:
-        self._engine = engine
-        self._broker_url = broker_url
-        self._database_thread = ThreadPoolExecutor(1, thread_name_prefix="probe-database")
-        self._broker_thread = ThreadPoolExecutor(1, thread_name_prefix="probe-broker")
+    def __init__(self, engine: Engine, settings: Settings) -> None:
+        self._database = Question("database", partial(_database, engine, settings.timing.recovery_tick))
+        self._broker = Question("broker", partial(_broker, settings.broker_url))
 
     def probe(self) -> Readiness:
-        """Ask, and wait for the answers as long as `PROBE_SECONDS`."""
-        database = self._database_thread.submit(_database, self._engine)
-        broker = self._broker_thread.submit(_broker, self._broker_url)
-        return Readiness(_outcome(database), _outcome(broker))
+        """Ask, and wait for the answers as long as `ANSWER_SECONDS`."""
+        database, broker = self._database.ask(), self._broker.ask()
+        checks = database.wait(otherwise=DatabaseChecks(NO_ANSWER))
+        return Readiness(checks.database, broker.wait(otherwise=NO_ANSWER), checks.recovery)
 
 
-def _outcome(future: Future[str]) -> str:
-    try:
-        return future.result(timeout=PROBE_SECONDS)
-    except ProbeTimeoutError:
-        future.cancel()
-        return f"no answer within {PROBE_SECONDS} s"
-
-
-def _database(engine: Engine) -> str:
+def _database(engine: Engine, recovery_tick: float) -> DatabaseChecks:
     try:
         with engine.connect() as connection:
-            return OK if is_current(connection) else "the schema is not at this code's revision"
+            if not is_current(connection):
+                return DatabaseChecks("the schema is not at this code's revision")
+            return DatabaseChecks(OK, recovery_check(last_run_age(connection), recovery_tick))
     except SQLAlchemyError as error:
         log.warning("database_unavailable", error=str(error))
-        return "does not answer"
+        return DatabaseChecks("does not answer")
+
+
+def recovery_check(age: float | None, tick: float) -> str:
+    """Whether recovery gets through: it should at every tick, in some worker."""
+    if not tick:
+        return "off: ALERTOPS_RECOVERY_TICK_SECONDS is 0"
+    if age is None:
+        return f"has not run yet; {ASK_ABOUT_WORKER}"
+    if age > MISSED_TICKS * tick + SLACK_SECONDS:
+        return f"no whole run for {age:.0f} s; {ASK_ABOUT_WORKER}"
+    return OK
 
 
 def _broker(url: str) -> str:
     try:
-        with Connection(url, connect_timeout=PROBE_SECONDS) as connection:
+        with Connection(url, connect_timeout=ANSWER_SECONDS) as connection:
             connection.ensure_connection(max_retries=1, interval_start=0)
             return OK
     except (OperationalError, AMQPError, OSError) as error:

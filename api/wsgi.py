@@ -1,4 +1,4 @@
-"""The composition root of the API: settings, publisher and application put together, for gunicorn."""
+"""The composition root of the API: settings, publisher, queues and application put together, for gunicorn."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from alertops.logs import configure_logging
 from api import create_app
 from api.config import load_api_settings
 from tasks.app import app as celery_app
+from tasks.depths import QueueDepths
 from tasks.publisher import ConfirmingPublisher
 
 log = structlog.get_logger(__name__)
@@ -20,4 +21,4 @@ try:
     publisher.prepare()
 except BrokerUnavailableError as error:
     log.warning("broker_unavailable", error=str(error), next="alerts are accepted; recovery dispatches them")
-app = create_app(settings, publisher)
+app = create_app(settings, publisher, QueueDepths(celery_app))

@@ -12,6 +12,7 @@ class HealthSchema(Schema):
 class ChecksSchema(Schema):
     database = fields.String(required=True)
     broker = fields.String(required=True)
+    recovery = fields.String(required=True)
 
 
 class ReadinessSchema(Schema):

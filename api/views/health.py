@@ -26,7 +26,11 @@ def healthz() -> dict[str, str]:
 @blueprint.response(200, ReadinessSchema)
 @blueprint.doc(security=[])
 def readyz() -> dict[str, Any] | Response:
-    """Can it take requests? A broker that is down is told about, and is no reason to say no."""
+    """Can it take requests? A broker that is down is told about, and is no reason to say no.
+
+    So is recovery that gets nowhere: `recovery` is `ok` when a run dispatched all that it found within the
+    last three ticks.
+    """
     readiness = probe()
     checks = readiness.as_json()
     if readiness.ready:

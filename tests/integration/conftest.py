@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterator, Sequence
 
 import pytest
+from celery import Celery
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import create_engine
@@ -13,12 +15,16 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from alertops.db import Base, session_factory
 from alertops.schema import migrate
-from alertops.services.dispatch import Dispatcher, Message
+from alertops.services.dispatch import Dispatcher, Message, Publisher
 from api import create_app
 from api.config import load_api_settings
 from deploy.local.databases import create_database, drop_database
 from deploy.local.stack import PrivateStack
+from tasks.depths import QueueDepths
 from tests.integration.world import World
+
+# Nothing listens there: the API has to do without a broker.
+NO_BROKER = "amqp://nobody:nothing@127.0.0.1:1/"
 
 
 class RecordingPublisher:
@@ -30,6 +36,24 @@ class RecordingPublisher:
     def publish(self, messages: Sequence[Message]) -> list[bool]:
         self.messages += messages
         return [True] * len(messages)
+
+
+def application(
+    database_url: str, publisher: Publisher, broker_url: str = NO_BROKER, **variables: str
+) -> Flask:
+    """The API as `api.wsgi` puts it together, except for the publisher."""
+    settings = load_api_settings(
+        {
+            "ALERTOPS_DATABASE_URL": database_url,
+            "ALERTOPS_BROKER_URL": broker_url,
+            "ALERTOPS_JWT_SECRET": "a secret for the tests, long enough",
+            "ALERTOPS_SMTP_HOST": "127.0.0.1",
+            "ALERTOPS_MAIL_FROM": "alerts@alertops.test",
+            **variables,
+        }
+    )
+    queues = QueueDepths(Celery(broker=broker_url, set_as_current=False))
+    return create_app(settings, publisher, queues)
 
 
 @pytest.fixture(scope="session")
@@ -87,21 +111,18 @@ def world(session: Session, publisher: RecordingPublisher) -> World:
 
 @pytest.fixture
 def app(database_url: str, publisher: RecordingPublisher) -> Iterator[Flask]:
-    settings = load_api_settings(
-        {
-            "ALERTOPS_DATABASE_URL": database_url,
-            # Nothing listens there: the API has to do without a broker.
-            "ALERTOPS_BROKER_URL": "amqp://nobody:nothing@127.0.0.1:1/",
-            "ALERTOPS_JWT_SECRET": "a secret for the tests, long enough",
-            "ALERTOPS_SMTP_HOST": "127.0.0.1",
-            "ALERTOPS_MAIL_FROM": "alerts@alertops.test",
-        }
-    )
-    app = create_app(settings, publisher)
+    app = application(database_url, publisher)
     app.testing = True
     yield app
     with app.app_context():
         app.extensions["sqlalchemy"].engine.dispose()
+
+
+@pytest.fixture
+def silent_address() -> Iterator[str]:
+    """A server that takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"127.0.0.1:{server.getsockname()[1]}"
 
 
 @pytest.fixture

@@ -53,6 +53,7 @@ def test_what_needs_no_token_says_so_and_the_rest_needs_one(document: dict[str, 
         f"{API}/auth/refresh": [{"refreshToken": []}],
         "/healthz": [],
         "/readyz": [],
+        "/metrics": [],
     }
 
 

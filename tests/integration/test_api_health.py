@@ -2,48 +2,36 @@
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Iterator
+from datetime import timedelta
 from time import perf_counter
 
 import pytest
 import structlog
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import text
+from sqlalchemy import func, text, update
 from sqlalchemy.orm import Session
 
-from api import create_app
-from api.config import ApiSettings, load_api_settings
+from alertops.models import BrokerEpoch
+from api.questions import ANSWER_SECONDS
 from deploy.local.stack import PrivateStack
 from tests.integration.api_client import API, assert_problem, person
-from tests.integration.conftest import RecordingPublisher
+from tests.integration.conftest import RecordingPublisher, application
+from tests.integration.recovering import Markers, Recover, Sessions, runner
+from tests.integration.world import World
 
-
-def settings(database_url: str, broker_url: str = "amqp://nobody:nothing@127.0.0.1:1/") -> ApiSettings:
-    return load_api_settings(
-        {
-            "ALERTOPS_DATABASE_URL": database_url,
-            "ALERTOPS_BROKER_URL": broker_url,
-            "ALERTOPS_JWT_SECRET": "a secret for the tests, long enough",
-            "ALERTOPS_SMTP_HOST": "127.0.0.1",
-            "ALERTOPS_MAIL_FROM": "alerts@alertops.test",
-        }
-    )
-
-
-@pytest.fixture
-def silent_address() -> Iterator[str]:
-    """A server that takes connections and never says a word."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        yield f"127.0.0.1:{server.getsockname()[1]}"
+NO_DATABASE = "postgresql+psycopg2://nobody:secret@127.0.0.1:1/nothing"
 
 
 @pytest.fixture
 def without_database(publisher: RecordingPublisher) -> FlaskClient:
-    return create_app(
-        settings("postgresql+psycopg2://nobody:secret@127.0.0.1:1/nothing"), publisher
-    ).test_client()
+    return application(NO_DATABASE, publisher).test_client()
+
+
+@pytest.fixture
+def run(sessions: Sessions, world: World) -> Recover:
+    """What a worker does at every tick."""
+    return runner(sessions, world, Markers())
 
 
 def test_a_process_that_is_up_says_so_without_its_database(without_database: FlaskClient) -> None:
@@ -61,11 +49,13 @@ def test_a_process_with_a_migrated_database_is_ready_without_a_broker(client: Fl
     )
 
 
-def test_a_broker_that_answers_is_reported(
-    stack: PrivateStack, database_url: str, publisher: RecordingPublisher
+def test_a_broker_that_answers_and_recovery_that_ran_are_reported(
+    stack: PrivateStack, database_url: str, publisher: RecordingPublisher, run: Recover
 ) -> None:
-    client = create_app(settings(database_url, stack.addresses.broker_url), publisher).test_client()
-    assert (client.get("/readyz").json or {})["checks"] == {"database": "ok", "broker": "ok"}
+    run()
+    client = application(database_url, publisher, stack.addresses.broker_url).test_client()
+    answer = client.get("/readyz").json or {}
+    assert answer["checks"] == {"database": "ok", "broker": "ok", "recovery": "ok"}
 
 
 def test_a_broker_that_refuses_the_login_is_reported(
@@ -73,7 +63,7 @@ def test_a_broker_that_refuses_the_login_is_reported(
 ) -> None:
     scheme, _, rest = stack.addresses.broker_url.partition("://")
     wrong = f"{scheme}://nobody:nothing@{rest.rpartition('@')[2]}"
-    answer = create_app(settings(database_url, wrong), publisher).test_client().get("/readyz")
+    answer = application(database_url, publisher, wrong).test_client().get("/readyz")
     assert answer.status_code == 200
     assert (answer.json or {})["checks"]["broker"] != "ok"
 
@@ -100,12 +90,41 @@ def test_with_a_schema_behind_the_code_a_process_is_not_ready(client: FlaskClien
 
 
 def test_servers_that_hang_do_not_hang_the_probe(silent_address: str, publisher: RecordingPublisher) -> None:
-    hanging = settings(f"postgresql+psycopg2://u:p@{silent_address}/x", f"amqp://u:p@{silent_address}/")
-    client = create_app(hanging, publisher).test_client()
+    database = f"postgresql+psycopg2://u:p@{silent_address}/x"
+    client = application(database, publisher, f"amqp://u:p@{silent_address}/").test_client()
     for _ in range(2):
         began = perf_counter()
-        assert_problem(client.get("/readyz"), 503)
-        assert perf_counter() - began < 5
+        problem = assert_problem(client.get("/readyz"), 503)
+        assert perf_counter() - began < ANSWER_SECONDS + 1
+        assert problem["checks"] == {
+            "database": "no answer within 2 s",
+            "broker": "no answer within 2 s",
+            "recovery": "not known without the database",
+        }
+
+
+def test_recovery_that_never_ran_is_reported_and_is_no_reason_to_say_no(client: FlaskClient) -> None:
+    answer = client.get("/readyz")
+    assert answer.status_code == 200
+    assert (answer.json or {})["checks"]["recovery"].startswith("has not run yet")
+
+
+def test_recovery_that_stopped_is_reported_by_the_databases_clock(
+    client: FlaskClient, session: Session, run: Recover
+) -> None:
+    run()
+    past = func.clock_timestamp() - timedelta(seconds=47)
+    session.execute(update(BrokerEpoch).values(last_run_at=past))
+    session.commit()
+    answer = client.get("/readyz")
+    assert answer.status_code == 200
+    assert (answer.json or {})["checks"]["recovery"].startswith("no whole run for 47 s")
+
+
+def test_recovery_that_is_turned_off_is_reported(database_url: str, publisher: RecordingPublisher) -> None:
+    app = application(database_url, publisher, ALERTOPS_RECOVERY_TICK_SECONDS="0")
+    checks = (app.test_client().get("/readyz").json or {})["checks"]
+    assert checks["recovery"] == "off: ALERTOPS_RECOVERY_TICK_SECONDS is 0"
 
 
 def test_a_database_that_is_gone_is_a_problem_that_passes(app: Flask, without_database: FlaskClient) -> None:
