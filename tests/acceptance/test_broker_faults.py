@@ -18,6 +18,7 @@ from deploy.local.fleet import Fleet
 from tasks.queues import FIRE, send_queue
 from tests.acceptance.alerts import Alerts, measured, node, until
 from tests.acceptance.nodes import Broker, FleetSetup
+from tests.figures import scrape
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.usefixtures("whole_fleet")]
 
@@ -26,6 +27,8 @@ REPAIRED_WITHIN = 20.0
 # To the longest time for which the broker is away in these tests, the promise is added.
 PATIENCE = timedelta(seconds=60)
 
+
+EMPTIED = 'alertops_recovered_total{reason="broker_emptied"}'
 
 # Due long after the broker is back, on a machine that is busy with other things.
 WAITS_FOR_LONG = 40
@@ -76,6 +79,7 @@ def test_broker_that_lost_everything_is_repaired_in_time(
 ) -> None:
     overdue = alerts.flow(node("overdue-1@example.org", 3), node("overdue-2@example.org", 1))
     broker: Broker = celery_setup.broker
+    before = scrape(fleet.api_url)
     with no_process_restarted(fleet):
         lost = [alerts.raise_(overdue), alerts.raise_(overdue)]
         coming = alerts.raise_with(node("coming@example.org", WAITS_FOR_LONG))
@@ -87,6 +91,10 @@ def test_broker_that_lost_everything_is_repaired_in_time(
         coming.await_status("exhausted", within=WAITS_FOR_LONG)
     measured(f"broker wiped: overdue steps fired {took:.1f} s after it was back")
     alerts.verify(of=[*lost, fresh], patience=PATIENCE, at_least=5)
+    after = scrape(fleet.api_url)
+    assert after["alertops_broker_epochs_total"] == before["alertops_broker_epochs_total"] + 1
+    # One step of each of the three that waited. The fresh one may have been raised before the run.
+    assert after[EMPTIED] - before[EMPTIED] >= 3
     # Its wake-up was lost as well. It is not found when it is late, but when the broker is found empty.
     (late,) = alerts.verify(of=[coming]).lateness
     ahead = (coming.steps[0].due_at - back_at).total_seconds()

@@ -23,6 +23,7 @@ from deploy.local.smtp_sink import Drop, Hang, Refuse, SmtpSink
 from tasks.publisher import ConfirmingPublisher
 from tests.acceptance.alerts import ON_TIME, Alerts, node
 from tests.acceptance.nodes import FleetSetup
+from tests.figures import scrape
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.usefixtures("whole_fleet")]
 
@@ -191,3 +192,16 @@ def test_flower_shows_every_worker_and_the_tasks(
     assert all(name in get("/workers").text for name in names)
     ran = {task["name"] for task in get("/api/tasks").json().values()}
     assert {FIRE_STEP, SEND_ATTEMPT} <= ran
+
+
+def test_nothing_had_to_be_repaired_and_the_metrics_say_so(fleet: Fleet, alerts: Alerts) -> None:
+    """Of all that this fleet did, in this test and in those before it."""
+    alerts.raise_with(node("watched@example.org", 1)).await_status("exhausted", within=5)
+    figures = scrape(fleet.api_url)
+    recovered = {name: rows for name, rows in figures.items() if name.startswith("alertops_recovered_total")}
+    assert list(recovered.values()) == [0, 0, 0, 0], recovered
+    # The new broker of a new fleet was the one that was empty.
+    assert figures["alertops_broker_epochs_total"] == 1
+    assert figures["alertops_recovery_runs_total"] >= 1
+    assert figures["alertops_dead_letters"] == 0
+    assert {figures[f'alertops_queue_consumers{{queue="{name}"}}'] for name in ("fire", "send.email")} == {2}
