@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from time import perf_counter
+from time import perf_counter, sleep
 
 import pytest
 from flask import Flask
@@ -26,11 +27,19 @@ def names(figures: dict[str, float]) -> set[str]:
     return {name.partition("{")[0] for name in figures}
 
 
+def await_(condition: Callable[[], bool]) -> None:
+    deadline = perf_counter() + 10
+    while not condition():
+        assert perf_counter() < deadline
+        sleep(0.05)
+
+
 def scrape(app: Flask) -> dict[str, float]:
     """One scrape, which must have succeeded, and in time."""
     began = perf_counter()
     answer = app.test_client().get("/metrics")
-    assert perf_counter() - began < ANSWER_SECONDS + 1
+    # Both servers at once, not one after the other.
+    assert perf_counter() - began < 2 * ANSWER_SECONDS
     assert answer.status_code == 200
     return read_figures(answer.text)
 
@@ -89,9 +98,10 @@ def test_a_query_that_waits_is_given_up_also_by_the_database(app: Flask, session
     session.execute(text("LOCK TABLE executions IN ACCESS EXCLUSIVE MODE"))
     figures = scrape(app)
     assert figures["alertops_database_up"] == 0
-    assert session.scalar(working) == 0
+    # The lock is still held; whoever waits for it would do so for ever.
+    await_(lambda: session.scalar(working) == 0)
     session.rollback()
-    assert scrape(app)["alertops_database_up"] == 1
+    await_(lambda: scrape(app)["alertops_database_up"] == 1)
 
 
 def test_a_scraper_that_prefers_openmetrics_gets_it(client: FlaskClient) -> None:
