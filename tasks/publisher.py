@@ -24,6 +24,7 @@ from alertops.faults import Point, reach
 from alertops.services.dispatch import Message
 from tasks.circuit import Circuit
 from tasks.delay import declare_topology, route
+from tasks.gathering import GatheringWriter
 
 BROKER_ERRORS = (OSError, AMQPError, KombuError)
 
@@ -33,6 +34,7 @@ class Line:
 
     def __init__(self, app: Celery, timeout: float) -> None:
         self._app = app
+        self._writer = GatheringWriter()
         # Confirms are collected here, so the channel itself must not wait for each. No heartbeat: an
         # idle line has nobody to send it; a dead one shows itself at the next publish.
         self._connection: Connection = app.connection_for_write(
@@ -40,6 +42,7 @@ class Line:
             connect_timeout=timeout,
             transport_options={
                 "confirm_publish": False,
+                "frame_writer": self._writer.frame_writer,
                 "read_timeout": timeout,
                 "write_timeout": timeout,
                 "max_retries": 0,
@@ -69,7 +72,8 @@ class Line:
         self._refused.clear()
         self._returned.clear()
         reach(Point.BEFORE_PUBLISH, self._channel.connection.sock)
-        sent = [self._send(message, asked_at) for message in messages]
+        with self._writer.gathered():
+            sent = [self._send(message, asked_at) for message in messages]
         reach(Point.AFTER_PUBLISH, self._channel.connection.sock)
         deadline = time.monotonic() + timeout
         while self._waiting:
@@ -104,6 +108,8 @@ class Line:
             exchange=way.exchange,
             routing_key=way.routing_key,
             mandatory=True,
+            # Whoever publishes waits for a bounded time; what was not confirmed is recovery's.
+            retry=False,
         )
         return self._published, id_
 

@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CursorResult, func, select, tuple_, update
-from sqlalchemy.orm import Session
+from sqlalchemy import ARRAY, CursorResult, and_, func, literal, select, tuple_, update
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from alertops.escalation.plan import PlannedStep
 from alertops.escalation.states import AttemptStatus, ExecutionStatus, StepStatus
@@ -20,6 +20,7 @@ from alertops.models import Attempt, Execution, Step
 from alertops.services.keys import AttemptKey, StepKey
 
 _now = func.clock_timestamp
+_ATTEMPT_KEY = (Attempt.execution_id, Attempt.step_number, Attempt.target_number, Attempt.number)
 
 
 def move_execution(
@@ -164,42 +165,47 @@ def mark_steps_dispatched(
 
     A locked row is skipped: it is being fired already.
     """
-    if not keys:
-        return
-    found = tuple_(Step.execution_id, Step.number)
-    free = (
-        select(Step.execution_id, Step.number)
-        .where(found.in_(keys))
-        .with_for_update(key_share=True, skip_locked=True)
-    )
-    session.execute(
-        update(Step)
-        .where(found.in_(free))
-        .values(dispatched_at=at, recovery_count=Step.recovery_count + int(recovering))
-        .execution_options(synchronize_session=False)
-    )
+    _mark_dispatched(session, Step, (Step.execution_id, Step.number), keys, at, recovering)
 
 
 def mark_attempts_dispatched(
     session: Session, keys: Sequence[AttemptKey], at: datetime, *, recovering: bool
 ) -> None:
     """The same for attempts."""
+    _mark_dispatched(session, Attempt, _ATTEMPT_KEY, keys, at, recovering)
+
+
+def _mark_dispatched(
+    session: Session,
+    table: type[Step] | type[Attempt],
+    columns: Sequence[InstrumentedAttribute[Any]],
+    keys: Sequence[tuple[Any, ...]],
+    at: datetime,
+    recovering: bool,
+) -> None:
+    """Mark the rows with these keys; a page of them is one join, where a list of ORs takes long to plan."""
     if not keys:
         return
-    columns = (Attempt.execution_id, Attempt.step_number, Attempt.target_number, Attempt.number)
-    found = tuple_(*columns)
-    free = select(*columns).where(found.in_(keys)).with_for_update(key_share=True, skip_locked=True)
+    values = zip(*keys, strict=True)
+    arrays = [literal(v, ARRAY(column.type)) for v, column in zip(values, columns, strict=True)]
+    names = [column.key for column in columns]
+    wanted = func.unnest(*arrays).table_valued(*names).render_derived("wanted")
+    free = (
+        select(*columns)
+        .join(wanted, and_(*(column == wanted.c[column.key] for column in columns)))
+        .with_for_update(of=table, key_share=True, skip_locked=True)
+        .subquery("free")
+    )
     session.execute(
-        update(Attempt)
-        .where(found.in_(free))
-        .values(dispatched_at=at, recovery_count=Attempt.recovery_count + int(recovering))
+        update(table)
+        .where(*(column == free.c[column.key] for column in columns))
+        .values(dispatched_at=at, recovery_count=table.recovery_count + int(recovering))
         .execution_options(synchronize_session=False)
     )
 
 
 def _is(key: AttemptKey) -> Any:
-    columns = (Attempt.execution_id, Attempt.step_number, Attempt.target_number, Attempt.number)
-    return tuple_(*columns) == tuple_(*key)
+    return tuple_(*_ATTEMPT_KEY) == tuple_(*key)
 
 
 def _changed(session: Session, statement: Any) -> bool:
