@@ -6,6 +6,7 @@ import structlog
 
 from alertops.services.recover import recover
 from tasks.app import app
+from tasks.backlog import ReadyInQueues
 from tasks.epoch import MarkerQueue
 from tasks.publisher import BROKER_ERRORS
 from tasks.queues import RECOVERY
@@ -26,7 +27,7 @@ def recover_task(trigger: str) -> None:
     """Dispatch again what was lost; `trigger` says who asked."""
     with structlog.contextvars.bound_contextvars(trigger=trigger):
         here = resources()
-        recovered = recover(here.sessions, here.dispatcher, MarkerQueue(app), here.timing)
+        recovered = recover(here.sessions, here.dispatcher, MarkerQueue(app), ReadyInQueues(app), here.timing)
         log.debug("recovery_ran" if recovered else "recovery_runs_elsewhere")
 
 

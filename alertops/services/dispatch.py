@@ -23,6 +23,9 @@ from alertops.services.keys import AttemptKey, StepKey
 
 FIRE_STEP = "alertops.fire_step"
 SEND_ATTEMPT = "alertops.send_attempt"
+# The queues that they wait in; a channel's name follows the prefix.
+FIRE_QUEUE = "fire"
+SEND_QUEUES = "send."
 
 log = structlog.get_logger(__name__)
 
@@ -118,6 +121,6 @@ def _message(wake_up: WakeUp, now: datetime) -> Message:
     delay = max(0.0, (wake_up.due_at - now).total_seconds())
     match wake_up:
         case StepWakeUp(key):
-            return Message(FIRE_STEP, (str(key.execution_id), *key[1:]), "fire", delay)
+            return Message(FIRE_STEP, (str(key.execution_id), *key[1:]), FIRE_QUEUE, delay)
         case AttemptWakeUp(key, channel):
-            return Message(SEND_ATTEMPT, (str(key.execution_id), *key[1:]), f"send.{channel}", delay)
+            return Message(SEND_ATTEMPT, (str(key.execution_id), *key[1:]), SEND_QUEUES + channel, delay)

@@ -7,21 +7,21 @@ in between does not matter. Rows are taken in pages, so that memory does not gro
 A broker that was emptied (`broker_epoch.py`) is filled first: all that waits is dispatched to it, also
 what is not due yet, so that it is on time. Then what was lost one by one.
 
-A backlog is not a loss: after the first re-dispatch a row is left alone for 15 s, then 30, 60, ... so
-that a fleet that is merely slow is not flooded with duplicates.
+A backlog is not a loss (`backlog.py`): where many messages wait, a row is left alone for 15 s after its
+first re-dispatch, then for 30, 60, ... so that a fleet that is merely slow is not flooded with duplicates.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, Select, func, or_, select, text, true, tuple_
+from sqlalchemy import ColumnElement, Select, func, literal, or_, select, text, true, tuple_
 from sqlalchemy.orm import InstrumentedAttribute, Session, sessionmaker
 
 from alertops.config import Timing
@@ -29,8 +29,16 @@ from alertops.db import database_now
 from alertops.errors import BrokerUnavailableError
 from alertops.escalation.states import AttemptStatus, StepStatus
 from alertops.models import Attempt, Step
+from alertops.services.backlog import ReadyMessages, short_queues
 from alertops.services.broker_epoch import BrokerMarker, enter_epoch, finish_filling
-from alertops.services.dispatch import AttemptWakeUp, Dispatcher, StepWakeUp, WakeUp
+from alertops.services.dispatch import (
+    FIRE_QUEUE,
+    SEND_QUEUES,
+    AttemptWakeUp,
+    Dispatcher,
+    StepWakeUp,
+    WakeUp,
+)
 from alertops.services.keys import AttemptKey, StepKey
 from alertops.services.recovery_record import count_recovered, record_run
 
@@ -68,7 +76,11 @@ class Recovered:
 
 
 def recover(
-    sessions: sessionmaker[Session], dispatcher: Dispatcher, marker: BrokerMarker, timing: Timing
+    sessions: sessionmaker[Session],
+    dispatcher: Dispatcher,
+    marker: BrokerMarker,
+    queues: ReadyMessages,
+    timing: Timing,
 ) -> Recovered | None:
     """Dispatch again what was lost; None when another worker is at it already."""
     started = time.monotonic()
@@ -78,7 +90,7 @@ def recover(
         guard.execute(text(f"SET LOCAL idle_in_transaction_session_timeout = '{FROZEN_SECONDS}s'"))
         run = _Run(guard, session, dispatcher)
         _fill_emptied_broker(run, marker)
-        for search in _lost(timing.recovery_grace):
+        for search in _lost(timing.recovery_grace, short_queues(queues)):
             run.dispatch(search)
         recovered = Recovered(**run.counts)
         record_run(session, time.monotonic() - started, asdict(recovered), whole=run.complete)
@@ -168,16 +180,19 @@ def _waiting(since: datetime) -> list[_Search]:
     return [_attempts(Loss.BROKER_EMPTIED, scheduled), _steps(Loss.BROKER_EMPTIED, waiting)]
 
 
-def _lost(grace: float) -> list[_Search]:
-    """What was lost one by one, each row for one reason only."""
+def _lost(grace: float, short: Collection[str]) -> list[_Search]:
+    """What was lost one by one, each row for one reason only; `short` are the queues with no backlog."""
+    no_steps_wait = literal(FIRE_QUEUE).in_(short)
+    no_attempts_wait = literal(SEND_QUEUES).concat(Attempt.channel).in_(short)
+    late_step = _overdue(Step, Step.due_at, grace, no_steps_wait)
+    late_attempt = _overdue(Attempt, Attempt.due_at, grace, no_attempts_wait)
+    late_lease = _overdue(Attempt, Attempt.lease_until, grace, no_attempts_wait)
     return [
         _steps(Loss.NEVER_DISPATCHED, _never_dispatched(Step, grace)),
         _attempts(Loss.NEVER_DISPATCHED, _never_dispatched(Attempt, grace)),
-        _steps(Loss.OVERDUE, Step.dispatched_at.is_not(None) & _overdue(Step, Step.due_at, grace)),
-        _attempts(
-            Loss.OVERDUE, Attempt.dispatched_at.is_not(None) & _overdue(Attempt, Attempt.due_at, grace)
-        ),
-        _leases(Loss.LEASE_EXPIRED, _overdue(Attempt, Attempt.lease_until, grace)),
+        _steps(Loss.OVERDUE, Step.dispatched_at.is_not(None) & late_step),
+        _attempts(Loss.OVERDUE, Attempt.dispatched_at.is_not(None) & late_attempt),
+        _leases(Loss.LEASE_EXPIRED, late_lease),
     ]
 
 
@@ -222,13 +237,16 @@ def _never_dispatched(table: type[Step] | type[Attempt], grace: float) -> Column
 
 
 def _overdue(
-    table: type[Step] | type[Attempt], due: InstrumentedAttribute[Any], grace: float
+    table: type[Step] | type[Attempt],
+    due: InstrumentedAttribute[Any],
+    grace: float,
+    no_backlog: ColumnElement[bool],
 ) -> ColumnElement[bool]:
-    """Due for longer than the grace, and not dispatched again lately."""
+    """Due for longer than the grace, and not dispatched again lately: in a backlog, for longer each time."""
     now = func.clock_timestamp()
     patience = timedelta(seconds=grace)
     dispatched_at = func.coalesce(table.dispatched_at, table.created_at)
     doublings = func.least(table.recovery_count, MAX_DOUBLINGS) - 1
     pause = func.make_interval(0, 0, 0, 0, 0, 0, FIRST_PAUSE_SECONDS * func.power(2, doublings))
-    rested = or_(table.recovery_count == 0, dispatched_at + pause < now)
+    rested = or_(table.recovery_count == 0, no_backlog, dispatched_at + pause < now)
     return (due < now - patience) & (dispatched_at < now - patience) & rested

@@ -20,6 +20,7 @@ from alertops.models import Attempt, Execution, Step
 from alertops.services.keys import AttemptKey, StepKey
 
 _now = func.clock_timestamp
+_STEP_KEY = (Step.execution_id, Step.number)
 _ATTEMPT_KEY = (Attempt.execution_id, Attempt.step_number, Attempt.target_number, Attempt.number)
 
 
@@ -165,19 +166,18 @@ def mark_steps_dispatched(
 
     A locked row is skipped: it is being fired already.
     """
-    _mark_dispatched(session, Step, (Step.execution_id, Step.number), keys, at, recovering)
+    _mark_dispatched(session, _STEP_KEY, keys, at, recovering)
 
 
 def mark_attempts_dispatched(
     session: Session, keys: Sequence[AttemptKey], at: datetime, *, recovering: bool
 ) -> None:
     """The same for attempts."""
-    _mark_dispatched(session, Attempt, _ATTEMPT_KEY, keys, at, recovering)
+    _mark_dispatched(session, _ATTEMPT_KEY, keys, at, recovering)
 
 
 def _mark_dispatched(
     session: Session,
-    table: type[Step] | type[Attempt],
     columns: Sequence[InstrumentedAttribute[Any]],
     keys: Sequence[tuple[Any, ...]],
     at: datetime,
@@ -186,6 +186,7 @@ def _mark_dispatched(
     """Mark the rows with these keys; a page of them is one join, where a list of ORs takes long to plan."""
     if not keys:
         return
+    table = columns[0].class_
     values = zip(*keys, strict=True)
     arrays = [literal(v, ARRAY(column.type)) for v, column in zip(values, columns, strict=True)]
     names = [column.key for column in columns]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from sqlalchemy.orm import Session, sessionmaker
@@ -43,5 +43,18 @@ class Markers:
             raise BrokerUnavailableError("connection refused")
 
 
-def runner(sessions: Sessions, world: World, markers: Markers) -> Recover:
-    return lambda: recover(sessions, world.dispatcher, markers, world.timing)
+@dataclass
+class Queues:
+    """Queues as long as a test says; unless it does, there is a backlog everywhere."""
+
+    ready_in: dict[str, int] = field(default_factory=lambda: {"fire": 1000, "send.email": 1000})
+    on_ask: Callable[[], object] = lambda: None
+
+    def ready(self) -> Mapping[str, int]:
+        self.on_ask()
+        return self.ready_in
+
+
+def runner(sessions: Sessions, world: World, markers: Markers, queues: Queues | None = None) -> Recover:
+    queues = queues or Queues()
+    return lambda: recover(sessions, world.dispatcher, markers, queues, world.timing)
