@@ -1,7 +1,8 @@
-"""On a real RabbitMQ: the marker is there until it is lost, and deleted queues are declared again."""
+"""On a real RabbitMQ: its marker, how many messages stand in its queues, and queues that were deleted."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from uuid import uuid4
 
@@ -10,8 +11,10 @@ from celery import Celery
 from kombu.transport.native_delayed_delivery import level_name
 
 from alertops.errors import BrokerUnavailableError
+from alertops.services.backlog import short_queues
 from alertops.services.dispatch import FIRE_STEP, Message
 from deploy.local.stack import PrivateStack
+from tasks.backlog import ReadyInQueues
 from tasks.epoch import MarkerQueue
 from tasks.publisher import ConfirmingPublisher
 from tasks.queues import FIRE
@@ -36,6 +39,17 @@ def app(stack: PrivateStack, vhost: str) -> Celery:
 @pytest.fixture
 def marker(app: Celery) -> MarkerQueue:
     return MarkerQueue(app)
+
+
+def wake_up(delay: float) -> Message:
+    return Message(FIRE_STEP, (str(uuid4()), 1), FIRE, delay)
+
+
+def until(condition: Callable[[], bool], within: float) -> None:
+    deadline = time.monotonic() + within
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def test_asking_for_a_marker_does_not_make_it_and_declaring_it_twice_does_no_harm(
@@ -66,12 +80,34 @@ def test_a_broker_that_is_not_there_is_not_an_empty_one(ask: Callable[[MarkerQue
         ask(MarkerQueue(nowhere), EPOCH)
 
 
+def test_what_stands_in_a_queue_is_counted_without_what_waits_for_its_time_or_is_held(app: Celery) -> None:
+    publisher, queues = ConfirmingPublisher(app, 2.0), ReadyInQueues(app)
+    assert queues.ready() == {"fire": 0, "send.email": 0, "recovery": 0}
+    publisher.publish([wake_up(0), wake_up(0), wake_up(0), wake_up(60)])
+    until(lambda: queues.ready()["fire"] == 3, within=10)
+    with app.connection_for_write() as connection:
+        channel = connection.default_channel
+        held = channel.basic_get(FIRE)
+        until(lambda: queues.ready()["fire"] == 2, within=10)
+        channel.basic_reject(held.delivery_tag, requeue=True)
+        until(lambda: queues.ready()["fire"] == 3, within=10)
+        channel.queue_delete(FIRE)
+    assert queues.ready() == {"fire": 0, "send.email": 0, "recovery": 0}
+
+
+def test_a_broker_that_is_not_there_has_no_short_queues() -> None:
+    nowhere = Celery(broker="amqp://nobody:nothing@127.0.0.1:1/", set_as_current=False)
+    with pytest.raises(BrokerUnavailableError):
+        ReadyInQueues(nowhere).ready()
+    assert short_queues(ReadyInQueues(nowhere)) == ()
+
+
 @pytest.mark.parametrize(("queue", "delay"), [(FIRE, 0.0), (level_name(2), 4.0)])
 def test_a_publisher_whose_message_came_back_declares_what_was_deleted(
     app: Celery, queue: str, delay: float
 ) -> None:
     publisher = ConfirmingPublisher(app, 2.0)
-    messages = [Message(FIRE_STEP, (str(uuid4()), 1), FIRE, delay + 0.9)]
+    messages = [wake_up(delay + 0.9)]
     assert publisher.publish(messages) == [True]
     with app.connection_for_write() as connection:
         connection.default_channel.queue_delete(queue)
