@@ -39,7 +39,7 @@ log = structlog.get_logger(__name__)
 
 
 class Point(StrEnum):
-    """Every place, in the order of an alert's journey, and what a crash leaves there."""
+    """Every place, in the order of an alert's journey and then of recovery, and what a crash leaves there."""
 
     BEFORE_START = "before_start"  # the execution is inserted, and will never have been
     AFTER_START = "after_start"  # it is committed; nobody was woken, and the caller was not answered
@@ -68,6 +68,10 @@ class Point(StrEnum):
 
     BEFORE_ANSWER = "before_answer"  # an acknowledge is applied, and will never have been
     AFTER_ANSWER = "after_answer"  # it is committed, and the person was not told
+
+    AFTER_EPOCH = "after_epoch"  # recovery has begun an epoch; the broker does not have its marker
+    BEFORE_FILLED = "before_filled"  # all that waits was dispatched; the epoch does not say so
+    BEFORE_UNLOCK = "before_unlock"  # recovery has done all; nobody else may run it yet
 
 
 class Action(StrEnum):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import structlog
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from alertops.services.persistence import may_pass
 from alertops.services.recover import recover
 from tasks.app import app
 from tasks.backlog import ReadyInQueues
@@ -13,6 +16,8 @@ from tasks.queues import RECOVERY
 from tasks.resources import resources
 
 log = structlog.get_logger(__name__)
+
+DATABASE_ERRORS = (DBAPIError, PoolTimeoutError)
 
 # A request that nobody took in this time is stale: the next one is on its way.
 EXPIRES_SECONDS = 60
@@ -27,7 +32,15 @@ def recover_task(trigger: str) -> None:
     """Dispatch again what was lost; `trigger` says who asked."""
     with structlog.contextvars.bound_contextvars(trigger=trigger):
         here = resources()
-        recovered = recover(here.sessions, here.dispatcher, MarkerQueue(app), ReadyInQueues(app), here.timing)
+        marker, queues = MarkerQueue(app), ReadyInQueues(app)
+        try:
+            recovered = recover(here.sessions, here.dispatcher, marker, queues, here.timing)
+        except DATABASE_ERRORS as error:
+            if not may_pass(error):
+                raise
+            # Nobody waits for this run: it is not tried again, and it makes no dead letter.
+            log.warning("recovery_interrupted", error=type(error).__name__, next="the next tick goes on")
+            return
         log.debug("recovery_ran" if recovered else "recovery_runs_elsewhere")
 
 

@@ -27,6 +27,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from alertops.faults import Point, reach
 from alertops.models import BrokerEpoch
 
 log = structlog.get_logger(__name__)
@@ -68,6 +69,7 @@ def enter_epoch(session: Session, marker: BrokerMarker) -> Epoch:
         # Another runner was faster, and the marker is its to declare.
         return _current(session)
     log.info("epoch_began", epoch=str(epoch.id), next="all that waits is dispatched to this broker")
+    reach(Point.AFTER_EPOCH, session)
     marker.declare(epoch.marker)
     return epoch
 
@@ -76,6 +78,7 @@ def finish_filling(session: Session, marker: BrokerMarker, epoch: Epoch) -> None
     """Note that all that waits was dispatched; unless the broker lost it again meanwhile."""
     if not marker.exists(epoch.marker):
         return
+    reach(Point.BEFORE_FILLED, session)
     session.execute(
         update(BrokerEpoch)
         .where(BrokerEpoch.epoch == epoch.id)

@@ -28,6 +28,7 @@ from alertops.config import Timing
 from alertops.db import database_now
 from alertops.errors import BrokerUnavailableError
 from alertops.escalation.states import AttemptStatus, StepStatus
+from alertops.faults import Point, reach
 from alertops.models import Attempt, Step
 from alertops.services.backlog import ReadyMessages, short_queues
 from alertops.services.broker_epoch import BrokerMarker, enter_epoch, finish_filling
@@ -94,6 +95,7 @@ def recover(
             run.dispatch(search)
         recovered = Recovered(**run.counts)
         record_run(session, time.monotonic() - started, asdict(recovered), whole=run.complete)
+        reach(Point.BEFORE_UNLOCK, guard)
         guard.rollback()
     if run.counts:
         log.warning("recovered", seconds=round(time.monotonic() - started, 3), **asdict(recovered))
