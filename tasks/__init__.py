@@ -7,7 +7,8 @@ connection.py   a connection to ask the broker something
 epoch.py        the marker queue that tells a broker with our messages from an empty one
 circuit.py      a broker that fails repeatedly is left alone for a while
 publisher.py    publishing with pipelined confirms; nothing unroutable is lost in silence
-depths.py       how many messages wait in each queue, for /metrics
+gathering.py    a batch is written to the socket in a few large pieces
+depths.py       how many messages wait in each queue, for recovery and for /metrics
 fire_step.py    thin tasks: take a key, call one service
 send_attempt.py
 recover.py

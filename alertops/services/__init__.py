@@ -4,6 +4,7 @@
     fire_step.py         a step that came due fires: its recipient resolves to attempts
     send_attempt.py      an attempt is claimed, sent and recorded
     acknowledge.py       somebody took it: silence; resolve.py: it is over
+    backlog.py           whether what is overdue stands in a queue, or is lost
     broker_epoch.py      whether the broker still has our messages, or is an empty one
     recover.py           what should have fired and did not is dispatched again
     recovery_record.py   what recovery leaves behind: totals, and when it last got through
