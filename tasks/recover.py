@@ -9,7 +9,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from alertops.services.persistence import may_pass
 from alertops.services.recover import recover
 from tasks.app import app
-from tasks.backlog import ReadyInQueues
+from tasks.depths import QueueDepths
 from tasks.epoch import MarkerQueue
 from tasks.publisher import BROKER_ERRORS
 from tasks.queues import RECOVERY
@@ -32,7 +32,7 @@ def recover_task(trigger: str) -> None:
     """Dispatch again what was lost; `trigger` says who asked."""
     with structlog.contextvars.bound_contextvars(trigger=trigger):
         here = resources()
-        marker, queues = MarkerQueue(app), ReadyInQueues(app)
+        marker, queues = MarkerQueue(app), QueueDepths(app)
         try:
             recovered = recover(here.sessions, here.dispatcher, marker, queues, here.timing)
         except DATABASE_ERRORS as error:

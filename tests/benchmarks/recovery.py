@@ -29,7 +29,7 @@ from alertops.services.dispatch import Dispatcher
 from alertops.services.recover import Recovered, recover
 from deploy.local.databases import create_database, drop_database
 from deploy.local.stack import PrivateStack
-from tasks.backlog import ReadyInQueues
+from tasks.depths import QueueDepths
 from tasks.epoch import MarkerQueue
 from tasks.publisher import ConfirmingPublisher
 
@@ -94,9 +94,7 @@ def _measure(stack: PrivateStack, rows: int) -> Measured:
         publisher = ConfirmingPublisher(app, Timing().publish_timeout)
         with _peak_memory() as peak:
             before, began, used = peak[0], time.perf_counter(), time.process_time()
-            recovered = recover(
-                sessions, Dispatcher(publisher), MarkerQueue(app), ReadyInQueues(app), Timing()
-            )
+            recovered = recover(sessions, Dispatcher(publisher), MarkerQueue(app), QueueDepths(app), Timing())
             seconds, processor_seconds = time.perf_counter() - began, time.process_time() - used
         if recovered != Recovered(broker_emptied=rows):
             raise RuntimeError(f"not all of {rows} steps were dispatched, and nothing else: {recovered}")

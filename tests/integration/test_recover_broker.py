@@ -14,7 +14,7 @@ from alertops.errors import BrokerUnavailableError
 from alertops.services.backlog import short_queues
 from alertops.services.dispatch import FIRE_STEP, Message
 from deploy.local.stack import PrivateStack
-from tasks.backlog import ReadyInQueues
+from tasks.depths import QueueDepths
 from tasks.epoch import MarkerQueue
 from tasks.publisher import ConfirmingPublisher
 from tasks.queues import FIRE
@@ -81,7 +81,7 @@ def test_a_broker_that_is_not_there_is_not_an_empty_one(ask: Callable[[MarkerQue
 
 
 def test_what_stands_in_a_queue_is_counted_without_what_waits_for_its_time_or_is_held(app: Celery) -> None:
-    publisher, queues = ConfirmingPublisher(app, 2.0), ReadyInQueues(app)
+    publisher, queues = ConfirmingPublisher(app, 2.0), QueueDepths(app)
     assert queues.ready() == {"fire": 0, "send.email": 0, "recovery": 0}
     publisher.publish([wake_up(0), wake_up(0), wake_up(0), wake_up(60)])
     until(lambda: queues.ready()["fire"] == 3, within=10)
@@ -98,8 +98,8 @@ def test_what_stands_in_a_queue_is_counted_without_what_waits_for_its_time_or_is
 def test_a_broker_that_is_not_there_has_no_short_queues() -> None:
     nowhere = Celery(broker="amqp://nobody:nothing@127.0.0.1:1/", set_as_current=False)
     with pytest.raises(BrokerUnavailableError):
-        ReadyInQueues(nowhere).ready()
-    assert short_queues(ReadyInQueues(nowhere)) == ()
+        QueueDepths(nowhere).ready()
+    assert short_queues(QueueDepths(nowhere)) == ()
 
 
 @pytest.mark.parametrize(("queue", "delay"), [(FIRE, 0.0), (level_name(2), 4.0)])
