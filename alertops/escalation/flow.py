@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 MAX_NODES = 50
+MAX_REVISIONS = 10_000
 MAX_REPEAT = 9
 MAX_DELAY_SECONDS = 30 * 24 * 3600
 MAX_ATTEMPTS = 20
@@ -57,10 +58,12 @@ class Node:
 
 @dataclass(frozen=True)
 class Flow:
-    """Ordered nodes, run once and then `repeat` times more."""
+    """Ordered nodes, run once and then `repeat` times more; and what people call it."""
 
     nodes: tuple[Node, ...]
     repeat: int = 0
+    name: str = ""
+    description: str = ""
 
     def __post_init__(self) -> None:
         if not self.nodes:
@@ -71,15 +74,27 @@ class Flow:
 
 def flow_from_json(data: Mapping[str, Any]) -> Flow:
     """Read a frozen definition; the inverse of `flow_to_json`."""
-    return Flow(nodes=tuple(_node_from_json(node) for node in data["nodes"]), repeat=data["repeat"])
+    return Flow(
+        nodes=tuple(node_from_json(node) for node in data["nodes"]),
+        repeat=data["repeat"],
+        # The first release did not freeze these, and may still be writing while this one reads.
+        name=data.get("name", ""),
+        description=data.get("description", ""),
+    )
 
 
 def flow_to_json(flow: Flow) -> dict[str, Any]:
     """The definition as plain JSON, for a revision."""
-    return {"repeat": flow.repeat, "nodes": [_node_to_json(node) for node in flow.nodes]}
+    return {
+        "name": flow.name,
+        "description": flow.description,
+        "repeat": flow.repeat,
+        "nodes": [node_to_json(node) for node in flow.nodes],
+    }
 
 
-def _node_from_json(data: Mapping[str, Any]) -> Node:
+def node_from_json(data: Mapping[str, Any]) -> Node:
+    """Read a node of a frozen definition; the inverse of `node_to_json`."""
     return Node(
         id=data["id"],
         name=data["name"],
@@ -91,7 +106,8 @@ def _node_from_json(data: Mapping[str, Any]) -> Node:
     )
 
 
-def _node_to_json(node: Node) -> dict[str, Any]:
+def node_to_json(node: Node) -> dict[str, Any]:
+    """The node as plain JSON."""
     return {
         "id": node.id,
         "name": node.name,

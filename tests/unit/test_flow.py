@@ -43,7 +43,13 @@ nodes = st.builds(
     on_failure=st.sampled_from(OnFailure),
     on_unknown=st.sampled_from(OnUnknown),
 )
-flows = st.builds(Flow, nodes=st.lists(nodes, min_size=1, max_size=5).map(tuple), repeat=st.integers(0, 3))
+flows = st.builds(
+    Flow,
+    nodes=st.lists(nodes, min_size=1, max_size=5).map(tuple),
+    repeat=st.integers(0, 3),
+    name=st.text(max_size=20),
+    description=st.text(max_size=20),
+)
 
 
 @given(flows)
@@ -72,3 +78,11 @@ def test_a_flow_that_tells_nobody_or_repeats_less_than_never_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=r"at least one node|cannot be negative"):
         Flow(nodes, repeat)
+
+
+def test_a_revision_of_the_first_release_which_froze_no_names_can_be_run() -> None:
+    written = flow_to_json(Flow((Node("1", "a", {"type": "email", "email": "a@example.com"}, 0),), 2))
+    del written["name"], written["description"]
+    assert flow_from_json(written) == Flow(
+        (Node("1", "a", {"type": "email", "email": "a@example.com"}, 0),), 2
+    )
