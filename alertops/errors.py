@@ -31,11 +31,19 @@ class ConflictError(AlertOpsError):
         super().__init__(detail)
 
 
-class InvalidInputError(AlertOpsError):
-    """A value is well-formed but not acceptable; `pointer` is a JSON pointer to it."""
+class StaleError(AlertOpsError):
+    """The object was changed since the caller read it; `version` is the one that it has now."""
 
-    def __init__(self, pointer: str, detail: str) -> None:
-        self.pointer = pointer
+    def __init__(self, detail: str, version: str) -> None:
+        self.version = version
+        super().__init__(detail)
+
+
+class InvalidInputError(AlertOpsError):
+    """Values are well-formed but not acceptable; each fault is a JSON pointer and what is wrong there."""
+
+    def __init__(self, pointer: str, detail: str, *more: tuple[str, str]) -> None:
+        self.faults = [(pointer, detail), *more]
         super().__init__(detail)
 
 

@@ -1,11 +1,13 @@
 """Flows: the nodes as a team edits them, and the revisions as executions run them.
 
 Every write to a flow freezes its whole definition as the next revision. An execution names the
-revision that it started with, so that no later edit can change what it does.
+revision that it started with, so that no later edit can change what it does. A revision is never
+changed and never deleted while its flow exists.
 """
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -37,8 +39,11 @@ class Flow(Base):
     revision_number: Mapped[int]
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[CreatedAt]
+    archived_at: Mapped[datetime | None]
 
-    nodes: Mapped[list[FlowNode]] = relationship(order_by="FlowNode.position", lazy="raise")
+    nodes: Mapped[list[FlowNode]] = relationship(
+        order_by="FlowNode.position", lazy="raise", cascade="all, delete-orphan", passive_deletes=True
+    )
 
     __table_args__ = (
         length_of("name", 1, 100),

@@ -10,10 +10,10 @@ from typing import TypeVar
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, exists, select
-from sqlalchemy.orm import InstrumentedAttribute, Session, selectinload
+from sqlalchemy.orm import InstrumentedAttribute, Session, joinedload
 
 from alertops.errors import NotFoundError
-from alertops.models import Execution, Flow, Membership, Team
+from alertops.models import Execution, Flow, FlowNode, FlowRevision, Membership, Team
 
 T = TypeVar("T")
 
@@ -33,8 +33,28 @@ def find_flow(session: Session, user_id: UUID, flow_id: UUID, *, with_nodes: boo
     """The flow, if the user is a member of its team. Its nodes are loaded only on demand."""
     query = select(Flow).where(Flow.id == flow_id, member_of(user_id, Flow.team_id))
     if with_nodes:
-        query = query.options(selectinload(Flow.nodes))
+        # In one statement: a second one could read the nodes of a later revision.
+        query = query.options(joinedload(Flow.nodes))
     return _only(session, query, "flow")
+
+
+def find_node(session: Session, user_id: UUID, flow_id: UUID, node_id: UUID) -> tuple[Flow, FlowNode]:
+    """The node and its flow, if the user is a member of the flow's team."""
+    flow = find_flow(session, user_id, flow_id, with_nodes=True)
+    for node in flow.nodes:
+        if node.id == node_id:
+            return flow, node
+    raise NotFoundError("There is no such node in this flow.")
+
+
+def find_revision(session: Session, user_id: UUID, flow_id: UUID, number: int) -> FlowRevision:
+    """The revision of the flow, if the user is a member of its team."""
+    query = (
+        select(FlowRevision)
+        .join(Flow, Flow.id == FlowRevision.flow_id)
+        .where(Flow.id == flow_id, FlowRevision.number == number, member_of(user_id, Flow.team_id))
+    )
+    return _only(session, query, "revision")
 
 
 def find_execution(session: Session, user_id: UUID, execution_id: UUID) -> Execution:
@@ -44,7 +64,7 @@ def find_execution(session: Session, user_id: UUID, execution_id: UUID) -> Execu
 
 
 def _only(session: Session, query: Select[T], what: str) -> T:
-    found = session.scalars(query).one_or_none()
+    found = session.scalars(query).unique().one_or_none()
     if found is None:
         raise NotFoundError(f"There is no such {what}, or none that you may see.")
     return found

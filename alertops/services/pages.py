@@ -13,9 +13,9 @@ from typing import Generic, TypeVar
 from uuid import UUID
 
 from sqlalchemy import Select, select, tuple_
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session, defer, joinedload
 
-from alertops.models import Execution, Flow, Team, TimelineEntry
+from alertops.models import Execution, Flow, FlowRevision, Team, TimelineEntry
 from alertops.services.access import member_of
 
 M = TypeVar("M", Team, Flow, Execution)
@@ -44,10 +44,24 @@ def teams_of(session: Session, user_id: UUID, *, limit: int, after: Place | None
     return _newest_first(session, select(Team).where(member_of(user_id, Team.id)), Team, after, limit)
 
 
-def flows_of(session: Session, team_id: UUID, *, limit: int, after: Place | None = None) -> Page[Flow, Place]:
-    """The team's flows with their nodes, newest first."""
-    query = select(Flow).where(Flow.team_id == team_id).options(selectinload(Flow.nodes))
-    return _newest_first(session, query, Flow, after, limit)
+def flows_of(
+    session: Session, team_id: UUID, *, limit: int, after: Place | None = None, archived: bool = False
+) -> Page[Flow, Place]:
+    """The team's flows with their nodes, newest first: those in use, or those that were archived."""
+    query = select(Flow).where(Flow.team_id == team_id, Flow.archived_at.is_not(None) == archived)
+    # In one statement: a second one could read the nodes of a later revision.
+    return _newest_first(session, query.options(joinedload(Flow.nodes)), Flow, after, limit)
+
+
+def revisions_of(
+    session: Session, flow_id: UUID, *, limit: int, after: int | None = None
+) -> Page[FlowRevision, int]:
+    """The flow's revisions, newest first, without what they say."""
+    query = select(FlowRevision).where(FlowRevision.flow_id == flow_id)
+    if after is not None:
+        query = query.where(FlowRevision.number < after)
+    query = query.order_by(FlowRevision.number.desc()).options(defer(FlowRevision.definition, raiseload=True))
+    return _page(session, query, limit, lambda revision: revision.number)
 
 
 def executions_of(
@@ -84,6 +98,6 @@ def _newest_first(
 
 def _page(session: Session, query: Select[Row], limit: int, place: Callable[[Row], Spot]) -> Page[Row, Spot]:
     # One row more than asked for tells whether there is a next page.
-    rows = list(session.scalars(query.limit(limit + 1)))
+    rows = list(session.scalars(query.limit(limit + 1)).unique())
     items = rows[:limit]
     return Page(items, place(items[-1]) if len(rows) > limit else None)

@@ -5,7 +5,7 @@ Nobody is an answer too: a user who has left the team is told nothing, and the e
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -14,6 +14,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from alertops.models import Membership, User
+
+NOT_A_MEMBER = "Not a member of this team."
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,18 @@ def resolve_recipient(session: Session, team_id: UUID, recipient: Mapping[str, A
             return _member(session, team_id, UUID(recipient["user_id"]))
         case unknown:
             raise ValueError(f"a revision holds a recipient of the unknown type {unknown!r}")
+
+
+def find_strangers(session: Session, team_id: UUID, recipients: Iterable[Mapping[str, Any]]) -> set[str]:
+    """The ids of the users among the recipients who are not members of the team."""
+    named = {recipient["user_id"] for recipient in recipients if recipient["type"] == "user"}
+    if not named:
+        return set()
+    ids = [UUID(user_id) for user_id in named]
+    members = session.scalars(
+        select(Membership.user_id).where(Membership.team_id == team_id, Membership.user_id.in_(ids))
+    )
+    return named - {str(user_id) for user_id in members}
 
 
 def _member(session: Session, team_id: UUID, user_id: UUID) -> list[Target]:

@@ -11,11 +11,11 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import func, select, text, update
+from sqlalchemy import String, func, literal, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from alertops.errors import ConflictError
+from alertops.errors import ConflictError, NotFoundError
 from alertops.escalation.flow import flow_from_json
 from alertops.escalation.plan import planned_step
 from alertops.escalation.states import OPEN_FOR_DEDUPLICATION, ExecutionStatus
@@ -56,32 +56,44 @@ def start_execution(
     session: Session, dispatcher: Dispatcher, flow: Flow, alert: Alert, actor_id: UUID | None
 ) -> Started:
     """Open an execution of the flow's newest revision, or join the open one with the same dedup key."""
+    flow_id = flow.id  # a rollback below would have it read again
     for _ in range(MAX_TRIES):
-        execution_id = _insert(session, flow, alert)
+        execution_id = _insert(session, flow_id, alert)
         if execution_id is not None:
             return _open(session, dispatcher, execution_id, actor_id)
-        joined = _join(session, flow, alert, actor_id)
+        joined = _join(session, flow_id, alert, actor_id)
         if joined is not None:
             return joined
+        _require_in_use(session, flow_id)
     raise ConflictError("executions with this dedup_key open and close faster than this alert can join one")
 
 
-def _insert(session: Session, flow: Flow, alert: Alert) -> UUID | None:
-    """Insert the execution; None when one with this key is open."""
+def _insert(session: Session, flow_id: UUID, alert: Alert) -> UUID | None:
+    """Insert the execution; None when one with this key is open, or the flow starts nothing any more.
+
+    The flow's row is locked FOR KEY SHARE: an edit passes, and is frozen whole or not at all; archiving
+    waits for us, or we for it (services/lock_flow.py).
+    """
     open_states = ", ".join(f"'{status}'" for status in OPEN_FOR_DEDUPLICATION)
+    values = {
+        "team_id": Flow.team_id,
+        "flow_id": Flow.id,
+        "revision_number": Flow.revision_number,
+        "status": literal(ExecutionStatus.RUNNING.value),
+        "summary": literal(alert.summary),
+        "severity": literal(alert.severity),
+        "dedup_key": literal(alert.dedup_key, String),
+        "details": literal(alert.details, Execution.details.type),
+        "anchor_at": func.now(),
+    }
+    in_use = (
+        select(*values.values())
+        .where(Flow.id == flow_id, Flow.archived_at.is_(None))
+        .with_for_update(read=True, key_share=True)
+    )
     return session.execute(
         insert(Execution)
-        .values(
-            team_id=flow.team_id,
-            flow_id=flow.id,
-            revision_number=flow.revision_number,
-            status=ExecutionStatus.RUNNING,
-            summary=alert.summary,
-            severity=alert.severity,
-            dedup_key=alert.dedup_key,
-            details=alert.details,
-            anchor_at=func.now(),
-        )
+        .from_select(list(values), in_use)
         .on_conflict_do_nothing(
             index_elements=["flow_id", "dedup_key"],
             index_where=text(f"dedup_key IS NOT NULL AND status IN ({open_states})"),
@@ -106,11 +118,14 @@ def _open(session: Session, dispatcher: Dispatcher, execution_id: UUID, actor_id
     return Started(execution, created=True)
 
 
-def _join(session: Session, flow: Flow, alert: Alert, actor_id: UUID | None) -> Started | None:
-    """Count the alert on the open execution; None when it was closed before it could be locked."""
+def _join(session: Session, flow_id: UUID, alert: Alert, actor_id: UUID | None) -> Started | None:
+    """Count the alert on the open execution; None when there is none, or it was closed meanwhile."""
+    if alert.dedup_key is None:
+        session.rollback()
+        return None
     found = session.scalars(
         select(Execution.id).where(
-            Execution.flow_id == flow.id,
+            Execution.flow_id == flow_id,
             Execution.dedup_key == alert.dedup_key,
             Execution.status.in_(OPEN_FOR_DEDUPLICATION),
         )
@@ -131,3 +146,11 @@ def _join(session: Session, flow: Flow, alert: Alert, actor_id: UUID | None) -> 
     reach(Point.AFTER_JOIN, session)
     session.refresh(execution)
     return Started(execution, created=False)
+
+
+def _require_in_use(session: Session, flow_id: UUID) -> None:
+    flow = session.get(Flow, flow_id, populate_existing=True)
+    if flow is None:
+        raise NotFoundError("There is no such flow, or none that you may see.")
+    if flow.archived_at is not None:
+        raise ConflictError("the flow is archived; it starts nothing", archived=True)
