@@ -4,6 +4,7 @@
     blueprints.py   strict arguments on every route, an access token on all but the public ones
     body.py         the body: a JSON object that can be stored, or named faults
     fields.py       fields that do not coerce
+    preconditions.py  ETags, and which version a change was made for
     schemas/        what goes in and out
     views/          one blueprint per noun
     tokens.py       who is calling
@@ -33,7 +34,7 @@ from api.metrics import init_metrics
 from api.openapi import init_openapi
 from api.readiness import init_readiness
 from api.tokens import init_tokens
-from api.views import auth, executions, flows, health, me, metrics, teams
+from api.views import auth, executions, flows, health, me, metrics, nodes, revisions, teams
 
 
 def create_app(settings: ApiSettings, publisher: Publisher, queues: QueueReader) -> Flask:
@@ -50,6 +51,6 @@ def create_app(settings: ApiSettings, publisher: Publisher, queues: QueueReader)
     init_metrics(app, settings.core, queues, version("alertops"))
     register_error_handlers(app)
     api = init_openapi(app, version("alertops"))
-    for module in (auth, me, teams, flows, executions, health, metrics):
+    for module in (auth, me, teams, flows, nodes, revisions, executions, health, metrics):
         api.register_blueprint(module.blueprint)
     return app

@@ -10,7 +10,14 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException
 
-from alertops.errors import AuthenticationError, ConflictError, InvalidInputError, NotFoundError
+from alertops.errors import (
+    AuthenticationError,
+    ConflictError,
+    InvalidInputError,
+    NotFoundError,
+    StaleError,
+)
+from api.preconditions import etag
 from api.problems import BodyFault, InvalidRequestError, problem
 
 BEARER = {"WWW-Authenticate": "Bearer"}
@@ -27,6 +34,7 @@ def register_error_handlers(app: Flask) -> None:
     app.register_error_handler(AuthenticationError, _unauthenticated)
     app.register_error_handler(NotFoundError, _not_found)
     app.register_error_handler(ConflictError, _conflict)
+    app.register_error_handler(StaleError, _stale)
     for unavailable in (OperationalError, InterfaceError, PoolTimeoutError):
         app.register_error_handler(unavailable, _database_unavailable)
     app.register_error_handler(Exception, _unforeseen)
@@ -42,9 +50,8 @@ def _invalid_request(error: InvalidRequestError) -> Response:
 
 
 def _invalid_input(error: InvalidInputError) -> Response:
-    return problem(
-        422, "The request is not valid; see errors.", faults=[BodyFault(error.pointer, str(error))]
-    )
+    faults = [BodyFault(pointer, detail) for pointer, detail in error.faults]
+    return problem(422, "The request is not valid; see errors.", faults=faults)
 
 
 def _unauthenticated(error: AuthenticationError) -> Response:
@@ -59,6 +66,11 @@ def _conflict(error: ConflictError) -> Response:
     # The facts get a member of their own: a fact called `status` is not the HTTP status.
     members: dict[str, Any] = {"current": error.facts} if error.facts else {}
     return problem(409, str(error), **members)
+
+
+def _stale(error: StaleError) -> Response:
+    current = etag(error.version)
+    return problem(412, str(error), headers={"ETag": current}, current={"etag": current})
 
 
 def _database_unavailable(error: Exception) -> Response:

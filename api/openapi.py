@@ -8,6 +8,7 @@ import flask_smorest
 from flask import Flask
 from flask_smorest.utils import prepare_response
 from flask_swagger_ui import get_swaggerui_blueprint
+from werkzeug.routing import IntegerConverter
 
 from api.schemas.flows import EmailRecipient, UserRecipient
 from api.schemas.pages import NumberCursor, PlaceCursor
@@ -16,6 +17,12 @@ from api.schemas.problems import ProblemSchema
 DOCUMENT_PATH = "/openapi.json"
 
 _BEARER = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+
+
+class NumberConverter(IntegerConverter):
+    """A number in a path, of few enough digits that it is in range everywhere; others are not found."""
+
+    regex = "[1-9][0-9]{0,8}"
 
 
 class OpenApi(flask_smorest.Api):  # type: ignore[misc]  # flask-smorest has no types
@@ -27,6 +34,8 @@ class OpenApi(flask_smorest.Api):  # type: ignore[misc]  # flask-smorest has no 
     def _register_responses(self) -> None:
         for name, description in (
             ("DEFAULT_ERROR", "Any error."),
+            ("PRECONDITION_FAILED", "Changed since you read it; `ETag` says what it is now."),
+            ("PRECONDITION_REQUIRED", "A change needs `If-Match`."),
             ("UNPROCESSABLE_CONTENT", "The request is not valid; `errors` says where."),
             ("UNPROCESSABLE_ENTITY", "The request is not valid; `errors` says where."),
         ):
@@ -50,6 +59,8 @@ def init_openapi(app: Flask, version: str) -> OpenApi:
     api = OpenApi(app)
     api.register_field(PlaceCursor, "string", None)
     api.register_field(NumberCursor, "string", None)
+    app.url_map.converters["number"] = NumberConverter
+    api.register_converter(NumberConverter, lambda _: {"type": "integer", "minimum": 1})
     api.spec.components.security_scheme("accessToken", _BEARER)
     api.spec.components.security_scheme("refreshToken", _BEARER)
     api.spec.components.schema("EmailRecipient", schema=EmailRecipient)

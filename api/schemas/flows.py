@@ -18,7 +18,7 @@ from alertops.escalation.flow import (
     RetryPolicy,
 )
 from api.fields import Decimal, EmailAddress, Instant, Name, OneOf, WholeNumber
-from api.schemas.pages import PageSchema
+from api.schemas.pages import PageQuery, PageSchema
 
 _usual = RetryPolicy()
 _pause = validate.Range(1, MAX_BACKOFF_SECONDS)
@@ -53,17 +53,51 @@ class RetrySchema(Schema):
     max_backoff_seconds = WholeNumber(load_default=_usual.max_backoff_seconds, validate=_pause)
 
 
+_RECIPIENTS: dict[str, type[Schema]] = {"email": EmailRecipient, "user": UserRecipient}
+_RECIPIENTS_DESCRIBED = {
+    "oneOf": [{"$ref": f"#/components/schemas/{kind}Recipient"} for kind in ("Email", "User")]
+}
+
+
 class NodeInput(Schema):
     name = Name(required=True)
-    recipient = OneOf(
-        {"email": EmailRecipient, "user": UserRecipient},
-        required=True,
-        metadata={"oneOf": [{"$ref": f"#/components/schemas/{kind}Recipient"} for kind in ("Email", "User")]},
-    )
+    recipient = OneOf(_RECIPIENTS, required=True, metadata=_RECIPIENTS_DESCRIBED)
     delay_seconds = WholeNumber(required=True, validate=validate.Range(0, MAX_DELAY_SECONDS))
     retry = fields.Nested(RetrySchema, load_default=lambda: vars(_usual).copy())
     on_failure = fields.String(load_default=OnFailure.ESCALATE.value, validate=validate.OneOf([*OnFailure]))
     on_unknown = fields.String(load_default=OnUnknown.RESEND.value, validate=validate.OneOf([*OnUnknown]))
+
+
+class NewNodeInput(NodeInput):
+    position = WholeNumber(
+        load_default=None,
+        validate=validate.Range(0, MAX_NODES - 1),
+        metadata={"description": "Where it goes, counted from 0; without it, to the end."},
+    )
+
+
+class RetryChange(Schema):
+    """What is named changes; the rest stays."""
+
+    max_attempts = WholeNumber(validate=validate.Range(1, MAX_ATTEMPTS))
+    backoff_seconds = WholeNumber(validate=_pause)
+    backoff_factor = Decimal(validate=validate.Range(1, MAX_BACKOFF_FACTOR))
+    max_backoff_seconds = WholeNumber(validate=_pause)
+
+
+class NodeChange(Schema):
+    """What is named changes; the rest stays. A recipient is named whole."""
+
+    name = Name()
+    recipient = OneOf(_RECIPIENTS, metadata=_RECIPIENTS_DESCRIBED)
+    delay_seconds = WholeNumber(validate=validate.Range(0, MAX_DELAY_SECONDS))
+    retry = fields.Nested(RetryChange)
+    on_failure = fields.String(validate=validate.OneOf([*OnFailure]))
+    on_unknown = fields.String(validate=validate.OneOf([*OnUnknown]))
+
+
+class OrderInput(Schema):
+    node_ids = fields.List(fields.UUID, required=True, validate=validate.Length(1, MAX_NODES))
 
 
 class FlowInput(Schema):
@@ -71,6 +105,23 @@ class FlowInput(Schema):
     description = fields.String(load_default="", validate=validate.Length(max=2000))
     repeat = WholeNumber(load_default=0, validate=validate.Range(0, MAX_REPEAT))
     nodes = fields.List(fields.Nested(NodeInput), required=True, validate=validate.Length(1, MAX_NODES))
+
+
+class FlowChange(Schema):
+    """What is named changes; the rest stays. Nodes have routes of their own."""
+
+    name = Name()
+    description = fields.String(validate=validate.Length(max=2000))
+    repeat = WholeNumber(validate=validate.Range(0, MAX_REPEAT))
+
+
+class FlowQuery(PageQuery):
+    archived = fields.Boolean(
+        load_default=False,
+        truthy={"true"},
+        falsy={"false"},
+        metadata={"description": "Those that were archived, instead of those in use."},
+    )
 
 
 class RetryColumns(fields.Nested):
@@ -95,6 +146,7 @@ class FlowSchema(Schema):
     nodes = fields.List(fields.Nested(NodeSchema), required=True)
     created_at = Instant(required=True)
     updated_at = Instant(required=True)
+    archived_at = Instant(required=True, allow_none=True)
 
 
 class FlowPageSchema(PageSchema):

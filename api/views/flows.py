@@ -1,4 +1,4 @@
-"""Flows: how a team's alerts escalate."""
+"""Flows: how a team's alerts escalate. Their nodes and revisions have files of their own."""
 
 from __future__ import annotations
 
@@ -9,32 +9,34 @@ from flask import url_for
 
 from alertops.models import Flow
 from alertops.services.access import find_flow, find_team
+from alertops.services.archive_flow import archive_flow, unarchive_flow
 from alertops.services.create_flow import create_flow
+from alertops.services.edit_flow import change_flow
 from alertops.services.pages import Page, Place, flows_of
 from api.blueprints import MembersBlueprint
 from api.extensions import session
-from api.schemas.flows import FlowInput, FlowPageSchema, FlowSchema
-from api.schemas.pages import PageQuery
+from api.preconditions import CONDITIONAL, ETAG
+from api.schemas.flows import FlowChange, FlowInput, FlowPageSchema, FlowQuery, FlowSchema
+from api.schemas.nothing import NothingInput
 from api.tokens import caller
+from api.views.editing import Answer, edited, editor, etag_of
 
 blueprint = MembersBlueprint("flows", __name__, description="Flows: how alerts escalate")
-
-_ETAG = {"ETag": {"description": "The flow's revision.", "schema": {"type": "string"}}}
 
 
 @blueprint.post("/teams/<uuid:team_id>/flows")
 @blueprint.arguments(FlowInput)
-@blueprint.response(201, FlowSchema, headers=_ETAG)
-def create(flow: dict[str, Any], team_id: UUID) -> tuple[Flow, int, dict[str, str]]:
+@blueprint.response(201, FlowSchema, headers=ETAG)
+def create(flow: dict[str, Any], team_id: UUID) -> Answer:
     """Describe an escalation: nodes that fire in order until somebody acknowledges."""
     team = find_team(session(), caller().id, team_id)
     created = create_flow(session(), team.id, caller().id, **flow)
     location = {"Location": url_for("flows.show", flow_id=created.id)}
-    return created, 201, {**location, **_etag(created)}
+    return created, 201, {**location, **etag_of(created)}
 
 
 @blueprint.get("/teams/<uuid:team_id>/flows")
-@blueprint.arguments(PageQuery, location="query")
+@blueprint.arguments(FlowQuery, location="query")
 @blueprint.response(200, FlowPageSchema)
 def list_flows(page: dict[str, Any], team_id: UUID) -> Page[Flow, Place]:
     """List a team's flows, newest first."""
@@ -43,12 +45,40 @@ def list_flows(page: dict[str, Any], team_id: UUID) -> Page[Flow, Place]:
 
 
 @blueprint.get("/flows/<uuid:flow_id>")
-@blueprint.response(200, FlowSchema, headers=_ETAG)
-def show(flow_id: UUID) -> tuple[Flow, int, dict[str, str]]:
+@blueprint.response(200, FlowSchema, headers=ETAG)
+def show(flow_id: UUID) -> Answer:
     """Show a flow with its nodes."""
     flow = find_flow(session(), caller().id, flow_id, with_nodes=True)
-    return flow, 200, _etag(flow)
+    return flow, 200, etag_of(flow)
 
 
-def _etag(flow: Flow) -> dict[str, str]:
-    return {"ETag": f'"{flow.revision_number}"'}
+@blueprint.patch("/flows/<uuid:flow_id>")
+@blueprint.arguments(FlowChange)
+@blueprint.doc(**CONDITIONAL)
+@blueprint.response(200, FlowSchema, headers=ETAG)
+def change(changes: dict[str, Any], flow_id: UUID) -> Answer:
+    """Change a flow, from its next execution on; what runs goes on as it was."""
+    flow = find_flow(session(), caller().id, flow_id)
+    change_flow(session(), flow, editor(), changes)
+    return edited(flow)
+
+
+@blueprint.delete("/flows/<uuid:flow_id>")
+@blueprint.doc(**CONDITIONAL)
+@blueprint.response(200, FlowSchema, headers=ETAG)
+def archive(flow_id: UUID) -> Answer:
+    """Archive a flow: it starts nothing more, and what runs finishes. Safe to repeat."""
+    flow = find_flow(session(), caller().id, flow_id)
+    archive_flow(session(), flow, editor())
+    return edited(flow)
+
+
+@blueprint.post("/flows/<uuid:flow_id>/unarchive")
+@blueprint.arguments(NothingInput, required=False)
+@blueprint.doc(**CONDITIONAL)
+@blueprint.response(200, FlowSchema, headers=ETAG)
+def unarchive(_: dict[str, Any], flow_id: UUID) -> Answer:
+    """Take a flow out of the archive, as it was. Safe to repeat."""
+    flow = find_flow(session(), caller().id, flow_id)
+    unarchive_flow(session(), flow, editor())
+    return edited(flow)

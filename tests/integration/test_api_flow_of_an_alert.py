@@ -93,6 +93,8 @@ def test_revision_1_freezes_the_flow_with_the_ids_of_its_nodes(
     frozen = flow_from_json(revision.definition)
     assert [node.id for node in frozen.nodes] == [node["id"] for node in flow["nodes"]]
     assert revision.definition == {
+        "name": "Database down",
+        "description": "",
         "repeat": 0,
         "nodes": [{key: node[key] for key in node} for node in flow["nodes"]],
     }

@@ -11,12 +11,16 @@ from flask import Flask
 from sqlalchemy.orm import Session
 from werkzeug.routing import Rule
 
-from tests.integration.api_client import API, Person, a_flow, assert_problem, person, row_counts
+from tests.integration.api_client import API, Person, a_flow, a_node, assert_problem, person, row_counts
 
 # What a route needs in its body to get past validation; a new route with a body must be added here.
 BODIES: dict[str, Any] = {
     "flows.create": a_flow(),
     "executions.start": {"summary": "disk full"},
+    "flows.change": {"name": "Mine now"},
+    "nodes.add": a_node(),
+    "nodes.change": {"name": "mine"},
+    "nodes.order": {"node_ids": [str(uuid4())]},
 }
 PUBLIC = {"auth.register", "auth.login"}
 
@@ -43,13 +47,14 @@ def path_of(app: Flask, rule: Rule, ids: dict[str, Any]) -> str:
 
 
 @pytest.fixture
-def ids(app: Flask) -> dict[str, str]:
+def ids(app: Flask) -> dict[str, Any]:
     """The ids of what belongs to Ann's team."""
     ann = person(app, "ann")
     team = ann.make("/teams", {"name": "Operations"})["id"]
-    flow = ann.make(f"/teams/{team}/flows", a_flow())["id"]
-    execution = ann.make(f"/flows/{flow}/executions", {"summary": "disk full"})["id"]
-    return {"team_id": team, "flow_id": flow, "execution_id": execution}
+    flow = ann.make(f"/teams/{team}/flows", a_flow(a_node(), a_node("second")))
+    execution = ann.make(f"/flows/{flow['id']}/executions", {"summary": "disk full"})["id"]
+    node = flow["nodes"][0]["id"]
+    return {"team_id": team, "flow_id": flow["id"], "node_id": node, "execution_id": execution, "number": 1}
 
 
 @pytest.fixture(params=["in no team", "in another team"])
@@ -62,25 +67,27 @@ def stranger(app: Flask, request: pytest.FixtureRequest) -> Person:
 
 
 def test_a_stranger_finds_nothing_and_changes_nothing(
-    app: Flask, ids: dict[str, str], stranger: Person, session: Session
+    app: Flask, ids: dict[str, Any], stranger: Person, session: Session
 ) -> None:
     before = row_counts(session)
-    nowhere = {name: str(uuid4()) for name in ids}
+    nowhere = {name: 2 if name == "number" else str(uuid4()) for name in ids}
     for rule, method in calls_with_ids(app):
         body = BODIES.get(rule.endpoint, {}) if method != "GET" else None
-        hidden = stranger.call(method, path_of(app, rule, ids), body)
-        missing = stranger.call(method, path_of(app, rule, nowhere), body)
-        assert assert_problem(hidden, 404) == assert_problem(missing, 404), f"{method} {rule}"
+        # With a condition that holds, and without one: neither may tell that there is something.
+        for headers in ({"If-Match": "*"}, {}):
+            hidden = stranger.call(method, path_of(app, rule, ids), body, headers=headers)
+            missing = stranger.call(method, path_of(app, rule, nowhere), body, headers=headers)
+            assert assert_problem(hidden, 404) == assert_problem(missing, 404), f"{method} {rule}"
     assert row_counts(session) == before
 
 
-def test_lists_hold_nothing_of_other_teams(app: Flask, ids: dict[str, str]) -> None:
+def test_lists_hold_nothing_of_other_teams(app: Flask, ids: dict[str, Any]) -> None:
     charlie = person(app, "charlie")
     assert charlie.get("/teams").json == {"items": [], "next_cursor": None}
     assert (charlie.get("/me").json or {})["memberships"] == []
 
 
-def test_every_route_but_the_public_ones_needs_a_token(app: Flask, ids: dict[str, str]) -> None:
+def test_every_route_but_the_public_ones_needs_a_token(app: Flask, ids: dict[str, Any]) -> None:
     client = app.test_client()
     for rule, method in calls(app):
         if rule.endpoint not in PUBLIC:

@@ -1,0 +1,64 @@
+"""Revisions: what a flow has said, who changed it and when, and the way back."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from alertops.models import FlowRevision
+from alertops.services.access import find_flow, find_revision
+from alertops.services.compare_revisions import Comparison, compare_revisions
+from alertops.services.pages import Page, revisions_of
+from alertops.services.restore_revision import restore_revision
+from api.blueprints import MembersBlueprint
+from api.extensions import session
+from api.preconditions import CONDITIONAL, ETAG
+from api.schemas.flows import FlowSchema
+from api.schemas.nothing import NothingInput
+from api.schemas.revisions import (
+    DiffQuery,
+    DiffSchema,
+    RevisionPageSchema,
+    RevisionQuery,
+    ShownRevisionSchema,
+)
+from api.tokens import caller
+from api.views.editing import Answer, edited, editor
+
+blueprint = MembersBlueprint("revisions", __name__, description="Revisions: what a flow has said")
+
+
+@blueprint.get("/flows/<uuid:flow_id>/revisions")
+@blueprint.arguments(RevisionQuery, location="query")
+@blueprint.response(200, RevisionPageSchema)
+def list_revisions(page: dict[str, Any], flow_id: UUID) -> Page[FlowRevision, int]:
+    """List a flow's revisions, newest first."""
+    flow = find_flow(session(), caller().id, flow_id)
+    return revisions_of(session(), flow.id, **page)
+
+
+@blueprint.get("/flows/<uuid:flow_id>/revisions/<number:number>")
+@blueprint.response(200, ShownRevisionSchema)
+def show(flow_id: UUID, number: int) -> FlowRevision:
+    """Show what a flow said in a revision."""
+    return find_revision(session(), caller().id, flow_id, number)
+
+
+@blueprint.get("/flows/<uuid:flow_id>/revisions/<number:number>/diff")
+@blueprint.arguments(DiffQuery, location="query")
+@blueprint.response(200, DiffSchema)
+def compare(query: dict[str, Any], flow_id: UUID, number: int) -> Comparison:
+    """Show what leads from this revision to another one."""
+    return compare_revisions(session(), caller().id, flow_id, number, query["to"])
+
+
+@blueprint.post("/flows/<uuid:flow_id>/revisions/<number:number>/restore")
+@blueprint.arguments(NothingInput, required=False)
+@blueprint.doc(**CONDITIONAL)
+@blueprint.response(200, FlowSchema, headers=ETAG)
+def restore(_: dict[str, Any], flow_id: UUID, number: int) -> Answer:
+    """Make the flow say again what it said in this revision, as a new one."""
+    flow = find_flow(session(), caller().id, flow_id)
+    revision = find_revision(session(), caller().id, flow_id, number)
+    restore_revision(session(), flow, revision, editor())
+    return edited(flow)
