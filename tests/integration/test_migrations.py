@@ -144,3 +144,29 @@ def test_three_processes_that_migrate_at_once_take_turns(empty: Engine) -> None:
     ) as queue:
         migrating = [queue.submit(migrate_too) for _ in range(3)]
     assert [future.result() for future in migrating] == [0, 0, 0]
+
+
+def test_revisions_that_froze_no_names_get_those_of_their_flow(empty: Engine) -> None:
+    frozen = text("SELECT definition FROM revisions")
+    with empty.connect() as connection:
+        migrate(connection, "0002")
+        team = connection.execute(text("INSERT INTO teams (name) VALUES ('t') RETURNING id")).scalar_one()
+        flow = connection.execute(
+            text(
+                "INSERT INTO flows (team_id, name, description, revision_number)"
+                " VALUES (:team, 'Nights', 'who is told', 1) RETURNING id"
+            ),
+            {"team": team},
+        ).scalar_one()
+        connection.execute(
+            text(
+                "INSERT INTO revisions (flow_id, number, definition) VALUES (:id, 1, CAST(:frozen AS jsonb))"
+            ),
+            {"id": flow, "frozen": '{"nodes": []}'},
+        )
+        connection.commit()
+        migrate(connection)
+        named = {"nodes": [], "name": "Nights", "description": "who is told"}
+        assert connection.execute(frozen).scalar_one() == named
+        command.downgrade(migration_config(connection), "0002")
+        assert connection.execute(frozen).scalar_one() == {"nodes": []}
