@@ -70,7 +70,6 @@ class NodeInput(Schema):
 
 class NewNodeInput(NodeInput):
     position = WholeNumber(
-        load_default=None,
         validate=validate.Range(0, MAX_NODES - 1),
         metadata={"description": "Where it goes, counted from 0; without it, to the end."},
     )

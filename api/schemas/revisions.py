@@ -45,7 +45,6 @@ class ShownRevisionSchema(RevisionSchema):
 
 class DiffQuery(Schema):
     to = QueryNumber(
-        load_default=None,
         validate=validate.Range(1, MAX_REVISIONS),
         metadata={"description": "The revision to compare with; without it, the newest."},
     )

@@ -27,7 +27,7 @@ blueprint = MembersBlueprint("nodes", __name__, description="Nodes: who is told,
 def add(node: dict[str, Any], flow_id: UUID) -> Answer:
     """Add a node, at a position or at the end."""
     flow = find_flow(session(), caller().id, flow_id)
-    position = node.pop("position")
+    position = node.pop("position", None)
     node_id = add_node(session(), flow, editor(), node, position)
     answer, status, headers = edited(flow, 201)
     location = {"Location": url_for("nodes.show", flow_id=flow.id, node_id=node_id)}

@@ -49,7 +49,7 @@ def show(flow_id: UUID, number: int) -> FlowRevision:
 @blueprint.response(200, DiffSchema)
 def compare(query: dict[str, Any], flow_id: UUID, number: int) -> Comparison:
     """Show what leads from this revision to another one."""
-    return compare_revisions(session(), caller().id, flow_id, number, query["to"])
+    return compare_revisions(session(), caller().id, flow_id, number, query.get("to"))
 
 
 @blueprint.post("/flows/<uuid:flow_id>/revisions/<number:number>/restore")

@@ -23,6 +23,8 @@ def flow(ann: Person) -> EditedFlow:
 
 
 def test_an_archived_flow_starts_nothing_and_says_so(flow: EditedFlow, session: Session) -> None:
+    # Neither with the key of nothing, nor without a key beside one that runs without a key.
+    flow.ann.make(f"{flow.path}/executions", ALERT)
     archived = flow.edit("DELETE")
     assert archived["archived_at"] is not None
     before = row_counts(session)

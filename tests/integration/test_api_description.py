@@ -57,6 +57,18 @@ def test_what_needs_no_token_says_so_and_the_rest_needs_one(document: dict[str, 
     }
 
 
+def test_every_change_of_a_flow_is_described_as_conditional(document: dict[str, Any]) -> None:
+    changes = {
+        f"{method} {path.removeprefix(API)}": {one["name"] for one in operation.get("parameters", [])}
+        for path, operations in document["paths"].items()
+        if path.startswith(f"{API}/flows/") and not path.endswith("/executions")
+        for method, operation in operations.items()
+        if method not in ("get", "parameters")
+    }
+    assert len(changes) == 8
+    assert {name for name, parameters in changes.items() if "If-Match" not in parameters} == set()
+
+
 def test_every_field_says_its_type(document: dict[str, Any]) -> None:
     for name, schema in document["components"]["schemas"].items():
         for field, described in schema.get("properties", {}).items():

@@ -182,6 +182,7 @@ FAULTS: list[tuple[str, str, Any, str]] = [
     ("PATCH", "", {"archived_at": None}, "/archived_at"),
     ("PATCH", "", [], ""),
     ("POST", "/nodes", {"name": "x", "delay_seconds": 5}, "/recipient"),
+    ("POST", "/nodes", a_node(position=None), "/position"),
     ("POST", "/nodes", a_node(position=-1), "/position"),
     ("POST", "/nodes", a_node(position=4), "/position"),
     ("POST", "/nodes", a_node(position=50), "/position"),
