@@ -11,6 +11,7 @@ from alertops.services.fire_step import fire_step
 from alertops.services.keys import StepKey
 from alertops.services.persistence import persistently
 from tasks.app import app
+from tasks.holding import WakeUpRequest
 from tasks.resources import resources
 
 log = structlog.get_logger(__name__)
@@ -19,7 +20,7 @@ log = structlog.get_logger(__name__)
 PATIENCE_SECONDS = 30
 
 
-@app.task(name=FIRE_STEP)
+@app.task(name=FIRE_STEP, Request=WakeUpRequest)
 def fire_step_task(execution_id: str, step: int) -> None:
     """Fire a step if it is due and waiting."""
     key = StepKey(UUID(execution_id), step)

@@ -25,6 +25,7 @@ from alertops.services.dispatch import Message
 from tasks.circuit import Circuit
 from tasks.delay import declare_topology, route
 from tasks.gathering import GatheringWriter
+from tasks.holding import HOLD_HEADER
 
 BROKER_ERRORS = (OSError, AMQPError, KombuError)
 
@@ -99,6 +100,8 @@ class Line:
             argsrepr=repr(message.args),
             kwargsrepr="{}",
         )
+        if eta:
+            task.headers[HOLD_HEADER] = way.hold_seconds
         self._published += 1
         self._waiting.add(self._published)
         self._app.amqp.send_task_message(

@@ -10,12 +10,13 @@ from alertops.services.dispatch import SEND_ATTEMPT
 from alertops.services.keys import AttemptKey
 from alertops.services.send_attempt import send_attempt
 from tasks.app import app
+from tasks.holding import WakeUpRequest
 from tasks.resources import resources
 
 log = structlog.get_logger(__name__)
 
 
-@app.task(name=SEND_ATTEMPT)
+@app.task(name=SEND_ATTEMPT, Request=WakeUpRequest)
 def send_attempt_task(execution_id: str, step: int, target: int, attempt: int) -> None:
     """Send an attempt if it is due and free."""
     key = AttemptKey(UUID(execution_id), step, target, attempt)
