@@ -1,17 +1,20 @@
 """The real fleet under faults, with clients that remember what they were told, and then the verdict.
 
-profiles.py   how long a run is, and what is in it
-alerts.py     which flows and alerts there are, and who answers them when: from a seed
-schedule.py   which faults there are, in bursts with calm between them: from the same seed
-proxy.py      a link between two programs that can be cut, slowed and frozen
-system.py     the stack, the fleet and the links between them
-mailboxes.py  mailboxes that refuse, hang and drop, as usual or all of them at once
-faults.py     each kind of fault: what it does, and when it is over
-injector.py   carries the schedule out, and logs each fault
-clients.py    users of the API, and their history of what was answered
-calm.py       by when something must have happened, given the faults
-claims.py     the clients' history held against the database
-figures.py    what it amounts to, in numbers
-report.py     the figures, as a table and as JSON
-run.py        all of it in order
+profiles.py     how long a run is, and what is in it
+alerts.py       which flows and alerts there are, and who answers them when: from a seed
+schedule.py     which faults there are, in bursts with calm between them: from the same seed
+proxy.py        a link between two programs that can be cut, slowed and frozen
+system.py       the stack, the fleet and the links between them
+clock.py        programs whose wall clock is wrong, by a library that they are started with (clock.c)
+mailboxes.py    mailboxes that refuse, hang and drop, as usual or all of them at once
+faults.py       each kind of fault: what it does, and when it is over
+link_faults.py  those of the network
+injector.py     carries the schedule out, and logs each fault
+undisturbed.py  a steady rate of alerts before the first fault, and how late they are
+clients.py      users of the API, and their history of what was answered
+calm.py         by when something must have happened, given the faults
+claims.py       the clients' history held against the database
+figures.py      what it amounts to, in numbers
+report.py       the figures, as a table and as JSON
+run.py          all of it in order
 """

@@ -1,4 +1,4 @@
-"""`python -m deploy.chaos`: the fleet under faults; exit code 1 when a promise was broken."""
+"""`python -m deploy.chaos`: the fleet under faults; exit code 1 when a promise or target was missed."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from rich.console import Console
 
 from deploy.chaos.profiles import PROFILES
 from deploy.chaos.report import table, write_json
-from deploy.chaos.run import judge_run, make_plan, play
-from deploy.chaos.schedule import KINDS
+from deploy.chaos.run import judge_run, make_plan, measure_undisturbed, play
+from deploy.chaos.schedule import KINDS, impossible
 from deploy.chaos.system import SETTINGS, forget, running_system
 from deploy.local.errors import LocalStackError
 
@@ -24,6 +24,11 @@ from deploy.local.errors import LocalStackError
 @click.option("--profile", type=click.Choice(list(PROFILES)), default="short", show_default=True)
 @click.option("--executions", type=click.IntRange(1), help="Otherwise than the profile.")
 @click.option("--faults", type=click.IntRange(1), help="Otherwise than the profile.")
+@click.option(
+    "--undisturbed-seconds",
+    type=click.FloatRange(0),
+    help="For how long lateness is measured before the first fault; otherwise than the profile.",
+)
 @click.option("--only", type=click.Choice(list(KINDS)), multiple=True, help="Only faults of this kind.")
 @click.option("--rate", type=float, help="Alerts a second; otherwise spread over the time of the faults.")
 @click.option(
@@ -35,6 +40,7 @@ def main(
     profile: str,
     executions: int | None,
     faults: int | None,
+    undisturbed_seconds: float | None,
     only: tuple[str, ...],
     rate: float | None,
     json_file: Path | None,
@@ -42,7 +48,7 @@ def main(
     console = Console(highlight=False)
     began = time.monotonic()
     root = Path(f".local/chaos-{os.getpid()}")
-    chosen = PROFILES[profile].with_(executions, faults)
+    chosen = PROFILES[profile].with_(executions, faults, undisturbed_seconds)
     seed = secrets.randbelow(1_000_000) if seed is None else seed
 
     def tell(sentence: str) -> None:
@@ -50,13 +56,19 @@ def main(
 
     shortened = ", ".join(f"{name}={value}" for name, value in SETTINGS.items())
     tell(f"Seed {seed}, {chosen}; settings of the fleet: {shortened}")
+    left_out = impossible(root)
+    for kind, reason in left_out.items():
+        tell(f'"{kind}" is left out: {reason}')
+    if only and not {*only} - left_out.keys():
+        raise click.ClickException("None of these faults can be done on this machine.")
     kept = False
     try:
         with running_system(root, tell) as system:
-            plan = make_plan(seed, chosen, system.fleet.api_url, only)
+            plan = make_plan(seed, chosen, system.fleet.api_url, only, left_out)
+            measured = measure_undisturbed(system, plan, tell)
             injector = play(system, plan, rate, tell)
             tell("Holding rows, mails and answers against each other ...")
-            figures = judge_run(system, plan, injector, time.monotonic() - began, console)
+            figures = judge_run(system, plan, injector, time.monotonic() - began, console, measured=measured)
         kept = figures.kept
     except LocalStackError as error:
         raise click.ClickException(str(error)) from error
@@ -66,7 +78,10 @@ def main(
     if json_file:
         write_json(figures, json_file)
     console.print("All promises kept." if kept else f"PROMISES BROKEN; the logs are in {root / 'log'}")
-    sys.exit(0 if kept else 1)
+    late = chosen.judges_lateness and measured is not None and not measured.on_time
+    if late:
+        console.print("LATE: undisturbed steps missed their target; is the machine busy with something else?")
+    sys.exit(0 if kept and not late else 1)
 
 
 if __name__ == "__main__":

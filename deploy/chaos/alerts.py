@@ -41,10 +41,10 @@ class PlannedAlert:
     acknowledged_after: float | None
 
 
-def plan_flows(random: Random, count: int) -> list[PlannedFlow]:
-    """Flows of two to four nodes, to mailboxes of all characters."""
+def plan_flows(random: Random, count: int, fewest_nodes: int, most_nodes: int) -> list[PlannedFlow]:
+    """Flows of so many nodes, to mailboxes of all characters."""
     return [
-        PlannedFlow(f"Flow {i}", [_node(random, n) for n in range(random.randint(2, 4))])
+        PlannedFlow(f"Flow {i}", [_node(random, n) for n in range(random.randint(fewest_nodes, most_nodes))])
         for i in range(count)
     ]
 

@@ -72,10 +72,14 @@ class Clients:
         self._stopping.set()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def finish(self) -> None:
+    def catch_up(self) -> None:
         """Wait until every user has done what they are at; raises what went wrong with any of them."""
         while self._pending:
             self._pending.pop().result()
+
+    def finish(self) -> None:
+        """The same, and then they go home."""
+        self.catch_up()
         self._pool.shutdown()
 
     def _raise(self, alert: PlannedAlert) -> None:

@@ -7,22 +7,22 @@ and queues is not mended by anybody here; that is what is being tested.
 from __future__ import annotations
 
 import signal
+import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
 
 import psutil
 from sqlalchemy import select, text
-from sqlalchemy.exc import DBAPIError
 
 from alertops.models import Attempt, Execution, Step
 from alertops.services.dispatch import FIRE_STEP, SEND_ATTEMPT
-from deploy.chaos import mailboxes
-from deploy.chaos.proxy import Link
+from deploy.chaos import link_faults, mailboxes, schedule
+from deploy.chaos.clock import Clock
 from deploy.chaos.schedule import WIPE, PlannedFault
 from deploy.chaos.system import System, revive
 from deploy.local import processes
 from deploy.local.server import Server
+from deploy.local.service import Service
 from deploy.local.smtp_sink import Behaviour, Drop, Hang, Refuse
 
 Injection = Callable[[System, PlannedFault], None]
@@ -33,15 +33,8 @@ END_OTHER_SESSIONS = """
 """
 COPIES = 3
 AT_ONCE = 60
-# Two heartbeats of 10 s that do not come, and what it takes to miss the first.
-NOTICED_SECONDS = 60.0
-SLOWED_SECONDS = 0.25
-# For how long the worst moment for a host to lose its power is waited for.
-STRETCHED_SECONDS = 3.0
-OPEN_TRANSACTIONS = """
-    SELECT count(*) FROM pg_stat_activity
-    WHERE client_port = ANY(:ports) AND state = 'idle in transaction'
-"""
+MINUTES_WRONG = 3
+MORE_THAN_ANY_DISK = "1000000GB"
 
 
 def _worker_killed(system: System, fault: PlannedFault) -> None:
@@ -59,55 +52,6 @@ def _host_killed(system: System, fault: PlannedFault) -> None:
         revive(worker)
 
 
-@contextmanager
-def _mended(*links: Link) -> Iterator[None]:
-    """Whatever is done to the links, or fails, is over afterwards."""
-    try:
-        yield
-    finally:
-        for link in links:
-            link.mend()
-
-
-def _host_lost_power(system: System, fault: PlannedFault) -> None:
-    """Unlike after a kill, no kernel is left that would end the host's connections."""
-    host = system.fleet.hosts[fault.target]
-    links = system.links_of(fault.target)
-    with _mended(*links):
-        for link in links:
-            link.slow(SLOWED_SECONDS)
-        _await_transaction(system, system.links[f"{fault.target}-database"])
-        for link in links:
-            link.lose_client_side(frozen=True)
-        host.kill()
-        time.sleep(fault.seconds)
-    for worker in host.services:
-        revive(worker)
-    _await_notice(links[0])
-
-
-def _await_notice(link: Link) -> None:
-    """Wait until the server has noticed by itself which of its connections are dead.
-
-    Until then a broker hands messages to consumers that are gone: it is not well before.
-    """
-    deadline = time.monotonic() + NOTICED_SECONDS
-    while link.server_is_deceived and time.monotonic() < deadline:
-        time.sleep(0.1)
-
-
-def _await_transaction(system: System, link: Link) -> None:
-    """Wait for the worst moment, at which somebody behind the link has a transaction open."""
-    deadline = time.monotonic() + STRETCHED_SECONDS
-    query = text(OPEN_TRANSACTIONS)
-    while time.monotonic() < deadline:
-        # A database that is down just now, by another fault, has no transactions.
-        with suppress(DBAPIError), system.sessions() as session:
-            if session.scalar(query, {"ports": link.server_sees}):
-                return
-        time.sleep(0.02)
-
-
 def _api_worker_killed(system: System, _fault: PlannedFault) -> None:
     """One of gunicorn's processes; gunicorn replaces it."""
     api = system.fleet.api
@@ -116,13 +60,25 @@ def _api_worker_killed(system: System, _fault: PlannedFault) -> None:
     api.wait_ready()
 
 
-def _worker_paused(system: System, fault: PlannedFault) -> None:
-    worker = system.worker(fault.target)
-    worker.pause()
+def _api_killed(system: System, fault: PlannedFault) -> None:
+    system.fleet.api.kill()
+    time.sleep(fault.seconds)
+    revive(system.fleet.api)
+
+
+def _api_restarted(system: System, fault: PlannedFault) -> None:
+    """In good order: what was asked before is answered."""
+    system.fleet.api.stop()
+    time.sleep(fault.seconds)
+    revive(system.fleet.api)
+
+
+def _paused(service: Service, fault: PlannedFault) -> None:
+    service.pause()
     try:
         time.sleep(fault.seconds)
     finally:
-        worker.resume()
+        service.resume()
 
 
 def _worker_restarted(system: System, fault: PlannedFault) -> None:
@@ -131,16 +87,54 @@ def _worker_restarted(system: System, fault: PlannedFault) -> None:
     revive(worker)
 
 
+def _clock_wrong(by_seconds: int) -> Injection:
+    """A worker comes up with a wrong clock, which is set right while it works.
+
+    The fault is over when the worker is back: with a wrong clock the promises are the same.
+    """
+
+    def inject(system: System, fault: PlannedFault) -> None:
+        worker = system.worker(fault.target)
+        clock = Clock(system.fleet.root)
+        clock.set(by_seconds)
+        usual = worker.environment
+        worker.environment = {**usual, **clock.environment}
+        try:
+            worker.stop()
+            revive(worker)
+        finally:
+            worker.environment = usual
+        set_right = threading.Timer(fault.seconds, clock.set, (0,))
+        set_right.daemon = True
+        set_right.start()
+
+    return inject
+
+
 def _killed(server: Server, fault: PlannedFault) -> None:
     server.kill()
     time.sleep(fault.seconds)
     server.start()
 
 
-def _broker_restarted(system: System, fault: PlannedFault) -> None:
-    system.stack.rabbitmq.stop()
+def _restarted(server: Server, fault: PlannedFault) -> None:
+    server.stop()
     time.sleep(fault.seconds)
-    system.stack.rabbitmq.start()
+    server.start()
+
+
+def _alarm(raised: tuple[str, str], over: tuple[str, str]) -> Injection:
+    """A resource of the broker runs out: it takes nothing from whoever publishes, but delivers."""
+
+    def inject(system: System, fault: PlannedFault) -> None:
+        rabbitmq = system.stack.rabbitmq
+        rabbitmq.ctl(*raised)
+        try:
+            time.sleep(fault.seconds)
+        finally:
+            rabbitmq.ctl(*over)
+
+    return inject
 
 
 def _broker_wiped(system: System, fault: PlannedFault) -> None:
@@ -157,44 +151,6 @@ def _connections_closed(system: System, _fault: PlannedFault) -> None:
 def _sessions_ended(system: System, _fault: PlannedFault) -> None:
     with system.sessions() as session:
         session.execute(text(END_OTHER_SESSIONS))
-
-
-def _link_cut(system: System, fault: PlannedFault) -> None:
-    link = system.links[fault.target]
-    with _mended(link):
-        link.cut()
-        time.sleep(fault.seconds)
-
-
-def _link_slowed(system: System, fault: PlannedFault) -> None:
-    link = system.links[fault.target]
-    with _mended(link):
-        link.slow(SLOWED_SECONDS)
-        time.sleep(fault.seconds)
-
-
-def _link_frozen(system: System, fault: PlannedFault) -> None:
-    link = system.links[fault.target]
-    with _mended(link):
-        link.freeze()
-        time.sleep(fault.seconds)
-
-
-def _link_half_open(system: System, fault: PlannedFault) -> None:
-    link = system.links[fault.target]
-    with _mended(link):
-        link.lose_server_side()
-        time.sleep(fault.seconds)
-
-
-def _link_reset(system: System, fault: PlannedFault) -> None:
-    """The clients come back at once, and the server takes their old connections for alive."""
-    system.links[fault.target].lose_client_side()
-    time.sleep(fault.seconds)
-    for worker in system.fleet.workers:
-        revive(worker)
-    if fault.target.endswith("-broker"):
-        _await_notice(system.links[fault.target])
 
 
 def _wake_ups_duplicated(system: System, _fault: PlannedFault) -> None:
@@ -243,20 +199,30 @@ def _mail_server(behaviour: Behaviour) -> Injection:
 INJECTIONS: Mapping[str, Injection] = {
     "worker killed": _worker_killed,
     "host killed": _host_killed,
-    "host lost power": _host_lost_power,
+    "host lost power": link_faults.host_lost_power,
     "API worker killed": _api_worker_killed,
-    "worker paused": _worker_paused,
+    "API killed": _api_killed,
+    "API restarted": _api_restarted,
+    "API paused": lambda system, fault: _paused(system.fleet.api, fault),
+    "worker paused": lambda system, fault: _paused(system.worker(fault.target), fault),
     "worker restarted": _worker_restarted,
+    schedule.CLOCK_AHEAD: _clock_wrong(MINUTES_WRONG * 60),
+    schedule.CLOCK_BEHIND: _clock_wrong(-MINUTES_WRONG * 60),
     "broker killed": lambda system, fault: _killed(system.stack.rabbitmq, fault),
-    "broker restarted": _broker_restarted,
+    "broker restarted": lambda system, fault: _restarted(system.stack.rabbitmq, fault),
+    "broker disk alarm": _alarm(("set_disk_free_limit", MORE_THAN_ANY_DISK), ("set_disk_free_limit", "50MB")),
+    "broker memory alarm": _alarm(
+        ("set_vm_memory_high_watermark", "0"), ("set_vm_memory_high_watermark", "0.4")
+    ),
     "database killed": lambda system, fault: _killed(system.stack.postgres, fault),
+    "database restarted": lambda system, fault: _restarted(system.stack.postgres, fault),
     "broker connections closed": _connections_closed,
     "database sessions ended": _sessions_ended,
-    "link cut": _link_cut,
-    "link slowed": _link_slowed,
-    "link frozen": _link_frozen,
-    "link half-open": _link_half_open,
-    "link reset": _link_reset,
+    "link cut": link_faults.link_cut,
+    "link slowed": link_faults.link_slowed,
+    "link frozen": link_faults.link_frozen,
+    "link half-open": link_faults.link_half_open,
+    "link reset": link_faults.link_reset,
     "wake-ups duplicated": _wake_ups_duplicated,
     "stale wake-ups": _stale_wake_ups,
     "queue purged": _queue_purged,
@@ -274,6 +240,8 @@ def resources_of(fault: PlannedFault) -> Sequence[str]:
         case "host lost power":
             return sorted([f"host {host}", f"{host}-broker", f"{host}-database"])
         case "worker killed" | "worker paused" | "worker restarted" | "host killed":
+            return [f"host {host}"]
+        case schedule.CLOCK_AHEAD | schedule.CLOCK_BEHIND:
             return [f"host {host}"]
         case "database sessions ended" | "wake-ups duplicated" | "stale wake-ups" | "queue purged":
             return ["broker", "database"]

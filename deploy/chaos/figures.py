@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -16,6 +16,7 @@ from deploy.chaos.calm import Calm
 from deploy.chaos.clients import Raised
 from deploy.chaos.injector import Fault
 from deploy.chaos.schedule import WIPE
+from deploy.chaos.undisturbed import STEPS_PER_SECOND, Times
 from deploy.local.promises import Mail, Target
 
 # The promises, as the table counts them.
@@ -28,6 +29,8 @@ CATEGORIES = {
     "unexplained duplicates": ("one execution", "known", "once", "one Message-ID", "own Message-ID"),
     "to somebody else": ("addressed",),
 }
+# The target for the 99th percentile of lateness while nothing is being hurt.
+ON_TIME_SECONDS = 0.25
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,36 @@ class Lateness:
         ordered = sorted(seconds) or [0.0]
         p50, p99 = (ordered[int(share * (len(ordered) - 1))] for share in (0.5, 0.99))
         return cls(len(seconds), round(p50, 3), round(p99, 3), round(ordered[-1], 3))
+
+
+@dataclass(frozen=True)
+class Undisturbed:
+    """How late steps fired, and their mails were sent, while nothing was being hurt.
+
+    `load` is how many processes wanted a processor then, ours and others (1 minute's average).
+    """
+
+    steps_per_second: int
+    fired: Lateness
+    sent: Lateness
+    unfired: int
+    load: float
+
+    @classmethod
+    def of(cls, times: Sequence[Times], load: float) -> Undisturbed:
+        fired = [(fired - due).total_seconds() for due, fired, _ in times if fired]
+        sent = [(sent - due).total_seconds() for due, _, sent in times if sent]
+        return cls(
+            STEPS_PER_SECOND,
+            Lateness.of(fired),
+            Lateness.of(sent),
+            len(times) - len(fired),
+            round(load, 1),
+        )
+
+    @property
+    def on_time(self) -> bool:
+        return self.fired.p99 < ON_TIME_SECONDS and not self.unfired
 
 
 @dataclass(frozen=True)
@@ -71,6 +104,8 @@ class Figures:
     lateness: Lateness
     lateness_in_calm: Lateness
     worst_repair: float
+    undisturbed: Undisturbed | None = None
+    left_out: Mapping[str, str] = field(default_factory=dict)
     violations: list[str] = field(default_factory=list)
 
     @property
@@ -117,6 +152,8 @@ class Run:
     mails: Sequence[Mail]
     faults: Sequence[Fault]
     workers_gave_up: int
+    undisturbed: Undisturbed | None = None
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def calm(self) -> Calm:
@@ -151,6 +188,8 @@ def figures_of(run: Run, verdict: Verdict, punctuality: Punctuality) -> Figures:
         lateness=punctuality.lateness(),
         lateness_in_calm=punctuality.lateness_in_calm(calm, run.recovery),
         worst_repair=punctuality.worst_repair(calm),
+        undisturbed=run.undisturbed,
+        left_out=dict(run.left_out),
         violations=verdict.broken,
     )
 

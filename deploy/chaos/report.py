@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from alertops.models import Execution
 from alertops.verify.evidence import evidence
 from alertops.verify.promises import Violation
-from deploy.chaos.figures import Figures, Lateness
+from deploy.chaos.figures import ON_TIME_SECONDS, Figures, Lateness, Undisturbed
 from deploy.chaos.injector import Fault
 from deploy.local.promises import Mail
 
@@ -49,6 +49,8 @@ def _rows(figures: Figures) -> Iterator[tuple[str, object]]:
     yield "faults that did not work as planned", figures.not_as_planned
     for kind, count in figures.faults_by_kind.items():
         yield f"  {kind}", count
+    for kind, reason in figures.left_out.items():
+        yield f"  {kind}", f"left out: {reason}"
     yield "workers that ended by themselves", figures.workers_gave_up
     yield "promises checked, times", figures.checked
     yield from figures.broken.items()
@@ -56,6 +58,16 @@ def _rows(figures: Figures) -> Iterator[tuple[str, object]]:
     yield "lateness, all steps: p50 / p99 / most", _lateness(figures.lateness)
     yield "lateness, in calm: p50 / p99 / most", _lateness(figures.lateness_in_calm)
     yield "worst repair: waited without a fault", f"{figures.worst_repair} s"
+    if figures.undisturbed:
+        yield from _undisturbed(figures.undisturbed)
+
+
+def _undisturbed(measured: Undisturbed) -> Iterator[tuple[str, object]]:
+    rate = f"undisturbed at {measured.steps_per_second} steps/s"
+    yield f"lateness, {rate}: p50 / p99 / most", _lateness(measured.fired)
+    yield f"until sent, {rate}: p50 / p99 / most", _lateness(measured.sent)
+    kept = "kept" if measured.on_time else "missed"
+    yield f"  p99 under {ON_TIME_SECONDS} s", f"{kept}, with a load of {measured.load}"
 
 
 def _lateness(lateness: Lateness) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,14 +15,15 @@ from rich.console import Console
 from sqlalchemy import func, select
 
 from alertops.models import Attempt, Execution
+from deploy.chaos import undisturbed
 from deploy.chaos.alerts import PlannedAlert, plan_alerts, plan_flows
 from deploy.chaos.claims import check_claims
 from deploy.chaos.clients import Clients
-from deploy.chaos.figures import Figures, Punctuality, Run, figures_of
+from deploy.chaos.figures import Figures, Punctuality, Run, Undisturbed, figures_of
 from deploy.chaos.injector import Injector
 from deploy.chaos.profiles import Profile
 from deploy.chaos.report import explain
-from deploy.chaos.schedule import PlannedFault, plan_bursts
+from deploy.chaos.schedule import KINDS, WIPE, PlannedFault, plan_bursts
 from deploy.chaos.system import SETTINGS, System
 from deploy.local.progress import Report
 from deploy.local.promises import Mail, check_promises
@@ -40,31 +42,56 @@ LEASE = timedelta(
 
 @dataclass(frozen=True)
 class Plan:
-    """All that the seed decides."""
+    """All that the seed decides. `left_out` are kinds of faults that this machine cannot do, and why."""
 
     seed: int
     profile: Profile
+    undisturbed: list[PlannedAlert]
     bursts: list[list[PlannedFault]]
     clients: Clients
     phases: list[list[PlannedAlert]]
+    left_out: Mapping[str, str]
 
 
-def make_plan(seed: int, profile: Profile, base_url: str, only: Collection[str] = ()) -> Plan:
+def make_plan(
+    seed: int,
+    profile: Profile,
+    base_url: str,
+    only: Collection[str] = (),
+    left_out: Mapping[str, str] | None = None,
+) -> Plan:
     """The same seed and profile give the same flows, alerts and faults."""
     random = Random(seed)  # noqa: S311  repeatable is what it must be
-    flows = plan_flows(random, FLOWS)
+    left_out = left_out or {}
+    flows = plan_flows(random, FLOWS, profile.fewest_nodes, profile.most_nodes)
     bursts = plan_bursts(
         random,
         profile.faults,
         profile.wipes,
         size=profile.burst_faults,
         seconds=profile.burst_seconds,
-        only=only,
+        only=[kind for kind in only or KINDS if kind not in left_out and (only or kind != WIPE)],
     )
     count = profile.phases
     sizes = [profile.executions // count + (i < profile.executions % count) for i in range(count)]
     phases = [plan_alerts(random, flows, size, f"{seed}-{i}") for i, size in enumerate(sizes)]
-    return Plan(seed, profile, bursts, Clients(base_url, flows), phases)
+    steady = undisturbed.plan(profile.undisturbed_seconds, FLOWS, f"{seed}")
+    clients = Clients(base_url, [*flows, undisturbed.FLOW])
+    return Plan(seed, profile, steady, bursts, clients, phases, left_out)
+
+
+def measure_undisturbed(system: System, plan: Plan, report: Report) -> Undisturbed | None:
+    """Let alerts come at a steady rate, and nothing else; None when the plan has none."""
+    if not plan.undisturbed:
+        return None
+    seconds = undisturbed.raising_seconds(plan.profile.undisturbed_seconds)
+    report(f"Undisturbed, at {undisturbed.STEPS_PER_SECOND} steps a second: {len(plan.undisturbed)} alerts")
+    plan.clients.raise_all(plan.undisturbed, seconds)
+    load, _, _ = os.getloadavg()
+    plan.clients.catch_up()
+    _settle(system)
+    with system.sessions() as session:
+        return Undisturbed.of(undisturbed.read_times(session), load)
 
 
 def play(system: System, plan: Plan, rate: float | None, report: Report) -> Injector:
@@ -107,7 +134,15 @@ def _settle(system: System) -> None:
         time.sleep(0.5)
 
 
-def judge_run(system: System, plan: Plan, injector: Injector, seconds: float, console: Console) -> Figures:
+def judge_run(
+    system: System,
+    plan: Plan,
+    injector: Injector,
+    seconds: float,
+    console: Console,
+    *,
+    measured: Undisturbed | None = None,
+) -> Figures:
     """Check everything, and print the evidence of what was broken."""
     run = Run(
         seed=plan.seed,
@@ -117,6 +152,8 @@ def judge_run(system: System, plan: Plan, injector: Injector, seconds: float, co
         mails=[Mail.read(received.received_at, received.message) for received in system.sink.messages],
         faults=sorted(injector.faults, key=lambda fault: fault.began_at),
         workers_gave_up=system.workers_gave_up,
+        undisturbed=measured,
+        left_out=plan.left_out,
     )
     calm = run.calm
     with system.sessions() as session:

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random
 
+from deploy.chaos import clock
+
 WIPE = "broker wiped"
+CLOCK_AHEAD, CLOCK_BEHIND = "clock ahead", "clock behind"
 HOSTS = ("a", "b")
 WORKERS = ("fire@a", "fire@b", "send@a", "send@b")
 LINKS = tuple(f"{who}-{what}" for who in ("a", "b", "api") for what in ("broker", "database"))
@@ -22,11 +26,19 @@ KINDS: dict[str, tuple[tuple[str, ...], tuple[float, float]]] = {
     "host killed": (HOSTS, (0.5, 2)),
     "host lost power": (HOSTS, (0.5, 2)),
     "API worker killed": (("api",), (0, 0)),
+    "API killed": (("api",), (0.5, 2)),
+    "API restarted": (("api",), (0, 0)),
+    "API paused": (("api",), (2, 8)),
     "worker paused": (WORKERS, (2, 8)),
     "worker restarted": (WORKERS, (0, 0)),
+    CLOCK_AHEAD: (WORKERS, (15, 30)),
+    CLOCK_BEHIND: (WORKERS, (15, 30)),
     "broker killed": (("broker",), (0.5, 2)),
     "broker restarted": (("broker",), (0.5, 2)),
     "database killed": (("database",), (0.5, 2)),
+    "broker disk alarm": (("broker",), (4, 10)),
+    "broker memory alarm": (("broker",), (4, 10)),
+    "database restarted": (("database",), (0, 1)),
     "broker connections closed": (("broker",), (0, 0)),
     "database sessions ended": (("database",), (0, 0)),
     "link cut": (LINKS, (1, 6)),
@@ -42,6 +54,12 @@ KINDS: dict[str, tuple[tuple[str, ...], tuple[float, float]]] = {
     "mail server drops": (("mail",), (2, 6)),
     WIPE: (("broker",), (0.5, 2)),
 }
+
+
+def impossible(root: Path) -> dict[str, str]:
+    """The kinds that this machine cannot do, and why."""
+    reason = clock.why_not(root)
+    return dict.fromkeys((CLOCK_AHEAD, CLOCK_BEHIND), reason) if reason else {}
 
 
 @dataclass(frozen=True)
