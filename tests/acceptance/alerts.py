@@ -61,6 +61,7 @@ class Alerts:
     team_id: str
     sessions: sessionmaker[Session]
     sink: SmtpSink
+    tell: Callable[[str], None] = print
     raised: list[Alert] = field(default_factory=list)
 
     def flow(self, *nodes: dict[str, Any]) -> str:
@@ -86,7 +87,7 @@ class Alerts:
     def verify(
         self, *, of: Iterable[Alert] | None = None, patience: timedelta = ON_TIME, at_least: int = 1
     ) -> Verdict:
-        """Check every promise for these alerts, or all that were raised; prints what was found."""
+        """Check every promise for these alerts, or all that were raised; tells what was found."""
         ids = [alert.id for alert in (self.raised if of is None else of)]
         mails = [
             Mail.read(received.received_at, received.message)
@@ -95,7 +96,7 @@ class Alerts:
         ]
         with self.sessions() as session:
             verdict = check_promises(session, mails, ids, patience=patience)
-        print(verdict, "lateness in ms:", [round(late * 1000) for late in verdict.lateness])
+        self.tell(f"{verdict} lateness in ms: {[round(late * 1000) for late in verdict.lateness]}")
         if patience == ON_TIME:
             LATENESS.extend(verdict.lateness)
         assert not verdict.broken, str(verdict)

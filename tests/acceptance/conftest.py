@@ -6,24 +6,21 @@ the rest of its fixtures (`celery_setup`, its app, its configuration) are its ow
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
 import pytest
 from pytest_celery import CeleryBrokerCluster, CeleryWorkerCluster
-from sqlalchemy import create_engine
 from sqlalchemy.orm import Session, sessionmaker
 
 from alertops.db import session_factory
-from alertops.schema import migrate
 from alertops.services.dispatch import Dispatcher
 from deploy.local.client import Client
-from deploy.local.databases import create_database, drop_database
 from deploy.local.fleet import Fleet
 from deploy.local.smtp_sink import SmtpSink
 from deploy.local.stack import Addresses, PrivateStack
 from tasks.publisher import ConfirmingPublisher
+from tests.acceptance.addresses import own_addresses
 from tests.acceptance.alerts import LATENESS, MEASURED, Alerts
 from tests.acceptance.nodes import Broker, BrokerNode, FleetSetup, Worker, WorkerProcess
 
@@ -39,16 +36,8 @@ def addresses(stack: PrivateStack, request: pytest.FixtureRequest) -> Iterator[A
     """A database and a vhost of the module's own, migrated and empty."""
     if stack.rabbitmq not in stack.servers:
         pytest.skip("needs a RabbitMQ of its own, and the environment names one")
-    name = f"{request.module.__name__.rpartition('.')[2]}_{os.getpid()}"
-    server = stack.addresses.database_url
-    database_url = create_database(server, name)
-    engine = create_engine(database_url)
-    with engine.connect() as connection:
-        migrate(connection)
-    engine.dispose()
-    yield Addresses(database_url, stack.rabbitmq.create_vhost(name))
-    stack.rabbitmq.delete_vhost(name)
-    drop_database(server, name)
+    with own_addresses(stack, request.module.__name__.rpartition(".")[2]) as addresses:
+        yield addresses
 
 
 @pytest.fixture
