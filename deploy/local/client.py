@@ -10,10 +10,10 @@ TIMEOUT_SECONDS = 10
 class Client:
     """One user of one API. Every answer that is not 2xx is raised as `requests.HTTPError`."""
 
-    def __init__(self, base_url: str) -> None:
+    def __init__(self, base_url: str, token: str = "") -> None:
         self._api = f"{base_url}/api/v1"
         self._http = requests.Session()
-        self.token = ""
+        self._be_known_by(token)
 
     def sign_in(self, name: str, email: str, password: str) -> None:
         """Log in, and be known from then on; with an account that is opened now if there is none."""
@@ -56,8 +56,12 @@ class Client:
         return list(self._get(f"/executions/{execution_id}/timeline?limit=100")["items"])
 
     def _log_in(self, credentials: dict[str, str]) -> None:
-        self.token = str(self._post("/auth/login", credentials)["access_token"])
-        self._http.headers["Authorization"] = f"Bearer {self.token}"
+        self._be_known_by(str(self._post("/auth/login", credentials)["access_token"]))
+
+    def _be_known_by(self, token: str) -> None:
+        self.token = token
+        if token:
+            self._http.headers["Authorization"] = f"Bearer {token}"
 
     def _get(self, path: str) -> dict[str, Any]:
         return self._answer(self._http.get(f"{self._api}{path}", timeout=TIMEOUT_SECONDS))
