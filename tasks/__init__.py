@@ -15,6 +15,11 @@ send_attempt.py
 recover.py
 resources.py    what a worker process opens once: database, publisher, channels
 consumer.py     a consumer that looks for its broker often
+canary.py       messages that a worker sends to itself: does it still hear its queues?
+hearing.py      what it heard, and when it must be taken for deaf
+watch.py        sends them, and ends a worker that is deaf
+roll_call.py    which workers answer, and what they hear
+poison.py       a task that raises is tried a few times, then set aside
 bootsteps.py    recovery at every connection to the broker, and on a slow tick
 leaving.py      a worker that is told to leave gives back what it has not begun
 dead_letters.py what was set aside: look, retry, drop

@@ -15,7 +15,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from celery.worker.request import Request
+from tasks.poison import PoisonLimitedRequest
 
 # A header of every wake-up that is to be held, in seconds.
 HOLD_HEADER = "hold_seconds"
@@ -23,7 +23,7 @@ HOLD_HEADER = "hold_seconds"
 LONGEST_HOLD_SECONDS = 1.0
 
 
-class WakeUpRequest(Request):
+class WakeUpRequest(PoisonLimitedRequest):
     """A wake-up that a worker has received; its ETA is never further off than it may be held."""
 
     @property
