@@ -61,6 +61,10 @@ coverage: install ## Tests again, with the lines that none of them reached
 chaos: install ## Hurt the real fleet in all ways known, and check every promise (ARGS="--profile standard --seed 1")
 	@$(BIN)/python -m deploy.chaos $(ARGS)
 
+.PHONY: races
+races: install ## Race acknowledge and claim 100,000 times, and check that none gets past (ARGS="--pairs 2000")
+	@$(BIN)/python -m tests.races $(ARGS)
+
 # ---- setting up
 
 .PHONY: install
