@@ -1,0 +1,48 @@
+"""What is outside of the services in these tests: a broker with moods, and who a recipient is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from alertops.errors import BrokerUnavailableError
+from alertops.services.dispatch import Message
+from alertops.services.recipients import Target, resolve_recipient
+
+
+class Mood(Enum):
+    TAKES = "takes"
+    LOSES = "confirms, and loses"
+    IS_DOWN = "is down"
+
+
+@dataclass
+class MoodyBroker:
+    """Keeps what it took, for a test to deliver."""
+
+    mood: Mood = Mood.TAKES
+    messages: list[Message] = field(default_factory=list)
+
+    def publish(self, messages: Sequence[Message]) -> list[bool]:
+        if self.mood is Mood.IS_DOWN:
+            raise BrokerUnavailableError("connection refused")
+        if self.mood is Mood.TAKES:
+            self.messages += messages
+        return [True] * len(messages)
+
+
+def targets_of(recipient: Mapping[str, Any]) -> int:
+    """How many targets the recipients in these tests have."""
+    return {"email": 1, "user": 0}.get(recipient["type"], recipient.get("targets", 0))
+
+
+def resolve(session: Session, team_id: UUID, recipient: Mapping[str, Any]) -> list[Target]:
+    """No recipient has several targets yet; the services are made for it all the same."""
+    if recipient["type"] != "several":
+        return resolve_recipient(session, team_id, recipient)
+    return [Target("email", f"{number}@example.com") for number in range(recipient["targets"])]
