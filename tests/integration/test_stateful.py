@@ -42,7 +42,7 @@ from tests.stateful.strands import reach
 
 SERVICES_THAT_STOP = ("answer", "claim_attempt", "fire_step", "record_outcome", "send_attempt")
 
-settings.register_profile("suite-stateful", max_examples=30, stateful_step_count=25, derandomize=True)
+settings.register_profile("suite-stateful", max_examples=20, stateful_step_count=25, derandomize=True)
 settings.register_profile("deep", max_examples=3000, stateful_step_count=60)
 PROFILE = "deep" if os.environ.get("HYPOTHESIS_PROFILE") == "deep" else "suite-stateful"
 
