@@ -35,6 +35,15 @@ SESSION_BOUNDS = (
     "SET tcp_keepalives_count = 3",
 )
 
+# The other way round: a server whose host vanishes in the middle of a query is given up after 11 s, not after
+# the many minutes for which TCP tries.
+SERVER_VANISHED = {
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 11_000,
+}
+
 
 class Base(DeclarativeBase):
     """The declarative base of every table."""
@@ -55,7 +64,7 @@ def engine_options() -> dict[str, Any]:
         "pool_size": 20,
         "max_overflow": 10,
         "pool_timeout": 5,
-        "connect_args": {"connect_timeout": 5, "application_name": "alertops"},
+        "connect_args": {"connect_timeout": 5, "application_name": "alertops", **SERVER_VANISHED},
     }
 
 

@@ -55,6 +55,9 @@ RUNNER_LOCK = 0x616C657274
 # A runner that is frozen loses the lock after this. With the tick, repair is still within 20 s; a page
 # that is merely slow takes less.
 FROZEN_SECONDS = 8
+# Not `clock_timestamp()`, which changes while it is compared: no index can be asked for it, and each run
+# would look at all that waits.
+_NOW = func.statement_timestamp()
 
 
 class Loss(StrEnum):
@@ -232,7 +235,7 @@ def _never_dispatched(table: type[Step] | type[Attempt], grace: float) -> Column
 
     A row that came due just now may have been brought forward just now, and be about to be dispatched.
     """
-    now = func.clock_timestamp()
+    now = _NOW
     patience = timedelta(seconds=grace)
     settled = or_(table.due_at > now, table.due_at < now - patience)
     return table.dispatched_at.is_(None) & (table.created_at < now - patience) & settled
@@ -245,7 +248,7 @@ def _overdue(
     no_backlog: ColumnElement[bool],
 ) -> ColumnElement[bool]:
     """Due for longer than the grace, and not dispatched again lately: in a backlog, for longer each time."""
-    now = func.clock_timestamp()
+    now = _NOW
     patience = timedelta(seconds=grace)
     dispatched_at = func.coalesce(table.dispatched_at, table.created_at)
     doublings = func.least(table.recovery_count, MAX_DOUBLINGS) - 1

@@ -45,6 +45,8 @@ SETTINGS = {
     "ALERTOPS_RECOVERY_TICK_SECONDS": "1",
     "ALERTOPS_RECOVERY_GRACE_SECONDS": "1",
     "ALERTOPS_FAULTS_ALLOWED": "yes",
+    # A canary is published as a wake-up is, and would take the strike that is meant for one.
+    "ALERTOPS_CANARY_SECONDS": "0",
 }
 
 

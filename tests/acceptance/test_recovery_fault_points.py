@@ -53,6 +53,8 @@ def fleet_settings(struck: Path) -> Mapping[str, str]:
         "ALERTOPS_RECOVERY_TICK_SECONDS": "1",
         "ALERTOPS_RECOVERY_GRACE_SECONDS": "1",
         "ALERTOPS_FAULTS_ALLOWED": "yes",
+        # A canary is published as a wake-up is, and would take the strike that is meant for one.
+        "ALERTOPS_CANARY_SECONDS": "0",
         "ALERTOPS_FAULT": ",".join(f"{fault.point}:{fault.action}:1" for fault in FAULTS),
         "ALERTOPS_FAULT_ONCE": str(struck),
     }
