@@ -1,7 +1,7 @@
 """The places inside recovery, and there a kill, a freeze or a cut connection: the repair is repaired.
 
-A broker is emptied while a step waits for its time, and whoever begins to fill it is struck. Nobody is
-restarted within a test, and nobody has to come back: another host, or the next tick, goes on.
+A broker is emptied while a step waits for its time, and a runner of recovery is struck. Nobody is restarted
+within a test, and nobody has to come back: another host, or the next tick, goes on.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -26,16 +27,19 @@ from deploy.local.fleet import Fleet
 from deploy.local.stack import Addresses
 from tasks import dead_letters
 from tasks.epoch import MarkerQueue
-from tests.acceptance.alerts import Alerts, node, until
+from tests.acceptance.alerts import Alert, Alerts, node, until
 
 pytestmark = pytest.mark.acceptance
 
 # The promise of bounded repair.
 REPAIRED_WITHIN = 20.0
-RECOVERING = (Point.AFTER_EPOCH, Point.BEFORE_FILLED, Point.BEFORE_UNLOCK)
+FILLING = (Point.AFTER_EPOCH, Point.BEFORE_FILLED)
+RECOVERING = (*FILLING, Point.BEFORE_UNLOCK)
 FAULTS = [Fault(point, action, 1) for point in RECOVERING for action in Action]
 # The queues in which wake-ups of these tests wait: for less than eight seconds.
 WAITING_ROOMS = [level_name(level) for level in range(3)]
+
+every_action = pytest.mark.parametrize("action", list(Action))
 
 
 @pytest.fixture(scope="module")
@@ -70,10 +74,13 @@ class Trap:
     def arm(self) -> None:
         self.file.unlink()
 
-    def await_struck(self) -> int:
-        """The id of the process that was struck."""
+    @contextmanager
+    def endured(self) -> Iterator[None]:
+        """From when a process is struck until, if it was frozen, it wakes up."""
         until(lambda: self.file.exists() and self.file.read_text() != "", REPAIRED_WITHIN, str(self.fault))
-        return int(self.file.read_text())
+        yield
+        if self.fault.action is Action.STOP:
+            os.kill(int(self.file.read_text()), signal.SIGCONT)
 
 
 @pytest.fixture
@@ -126,9 +133,19 @@ def broker(addresses: Addresses, alerts: Alerts) -> Broker:
     return Broker(Celery(broker=addresses.broker_url, set_as_current=False), alerts)
 
 
-@pytest.mark.parametrize("action", list(Action))
-@pytest.mark.parametrize("point", RECOVERING)
-def test_emptied_broker_is_filled(
+def heals(alerts: Alerts, broker: Broker, before: Epoch, alert: Alert) -> None:
+    """What waits is in the broker, whose new epoch says so, and the step that waits fires in time."""
+    alert.await_status("exhausted", REPAIRED_WITHIN)
+    until(lambda: broker.epoch.id != before.id, REPAIRED_WITHIN, "a new epoch")
+    broker.await_filled()
+    assert len(alert.mails) == 1
+    alerts.verify(patience=timedelta(seconds=REPAIRED_WITHIN))
+    assert broker.dead_letters == 0
+
+
+@every_action
+@pytest.mark.parametrize("point", FILLING)
+def test_emptied_broker_is_filled_by_somebody_else(
     alerts: Alerts, broker: Broker, trap_of: Callable[[Point, Action], Trap], point: Point, action: Action
 ) -> None:
     broker.await_filled()
@@ -136,12 +153,18 @@ def test_emptied_broker_is_filled(
     alert = alerts.raise_with(node(f"{point}-{action}@example.org", 2))
     trap.arm()
     broker.empty()
-    pid = trap.await_struck()
-    alert.await_status("exhausted", REPAIRED_WITHIN)
+    with trap.endured():
+        heals(alerts, broker, before, alert)
+
+
+@every_action
+def test_runner_that_does_not_give_its_lock_back_keeps_nobody_from_recovery(
+    alerts: Alerts, broker: Broker, trap_of: Callable[[Point, Action], Trap], action: Action
+) -> None:
     broker.await_filled()
-    if action is Action.STOP:
-        os.kill(pid, signal.SIGCONT)
-    assert broker.epoch.id != before.id
-    assert len(alert.mails) == 1
-    alerts.verify(patience=timedelta(seconds=REPAIRED_WITHIN))
-    assert broker.dead_letters == 0
+    trap, before = trap_of(Point.BEFORE_UNLOCK, action), broker.epoch
+    trap.arm()
+    with trap.endured():
+        alert = alerts.raise_with(node(f"{Point.BEFORE_UNLOCK}-{action}@example.org", 2))
+        broker.empty()
+        heals(alerts, broker, before, alert)
