@@ -38,6 +38,19 @@ class Client:
     def create_flow(self, team_id: str, name: str, nodes: list[dict[str, Any]], **more: Any) -> str:
         return str(self._post(f"/teams/{team_id}/flows", {"name": name, "nodes": nodes, **more})["id"])
 
+    def flow(self, flow_id: str) -> tuple[dict[str, Any], str]:
+        """The flow, and its ETag, which a change of it must name."""
+        response = self._http.get(f"{self._api}/flows/{flow_id}", timeout=TIMEOUT_SECONDS)
+        return self._answer(response), response.headers["ETag"]
+
+    def reorder(self, flow_id: str, node_ids: list[str], etag: str) -> str:
+        """Put the nodes in this order; returns the flow's new ETag."""
+        return self._edit("PUT", f"/flows/{flow_id}/nodes/order", {"node_ids": node_ids}, etag)
+
+    def change_node(self, flow_id: str, node_id: str, change: dict[str, Any], etag: str) -> str:
+        """Change these members of a node; returns the flow's new ETag."""
+        return self._edit("PATCH", f"/flows/{flow_id}/nodes/{node_id}", change, etag)
+
     def trigger(self, flow_id: str, summary: str, **more: Any) -> str:
         """Raise an alert; returns the id of its execution."""
         return str(self._post(f"/flows/{flow_id}/executions", {"summary": summary, **more})["id"])
@@ -68,6 +81,13 @@ class Client:
 
     def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         return self._answer(self._http.post(f"{self._api}{path}", json=body, timeout=TIMEOUT_SECONDS))
+
+    def _edit(self, method: str, path: str, body: dict[str, Any], etag: str) -> str:
+        response = self._http.request(
+            method, f"{self._api}{path}", json=body, headers={"If-Match": etag}, timeout=TIMEOUT_SECONDS
+        )
+        self._answer(response)
+        return response.headers["ETag"]
 
     @staticmethod
     def _answer(response: requests.Response) -> dict[str, Any]:
