@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
@@ -83,7 +83,9 @@ class Trap:
             return
         self._lose_connections(pid)
         is_over()
-        os.kill(pid, signal.SIGCONT)
+        # One of the API's that was frozen for half a minute is gone: gunicorn has replaced it.
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
 
     def _lose_connections(self, pid: int) -> None:
         """The broker drops a frozen process, as it does by itself after two heartbeats: 20 s saved."""
