@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from alertops.escalation.flow import Flow
+from alertops.escalation.flow import Flow, Node
 from alertops.escalation.plan import PlannedStep
 from alertops.models import Attempt, Execution, Step
 
@@ -31,6 +31,10 @@ class History:
     told_nobody: frozenset[int]
     now: datetime
     deadline: Deadline
+    # What the timeline says is to come of an end: attempts (step, target, number) that are to be tried
+    # again, and steps that do not wait for their time.
+    to_retry: frozenset[tuple[int, int, int]] = frozenset()
+    brought_forward: frozenset[int] = frozenset()
 
     @property
     def answered_at(self) -> datetime | None:
@@ -44,6 +48,9 @@ class History:
         if self.execution.status == "exhausted":
             return True
         return self.deadline(due_at) <= min(self.answered_at or self.now, self.now)
+
+    def node_of(self, step: int) -> Node:
+        return self.flow.nodes[(step - 1) % len(self.flow.nodes)]
 
     def name(self, step: int) -> str:
         return f"step {step} of {self.execution.id}"

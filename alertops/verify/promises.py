@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import pairwise
 from uuid import UUID
 
-from alertops.models import Step
+from alertops.escalation.flow import OnFailure
+from alertops.models import Attempt, Step
 from alertops.verify.history import History
 
 # What each promise says, in the order of an alert's journey.
@@ -20,6 +24,9 @@ PROMISES = {
     "told": "every step that fired told somebody, or said that there was nobody",
     "addressed": "nobody was told but the recipient of the node",
     "settled": "no attempt that has had its time is without an outcome",
+    "retried": "every attempt that was to be tried again was",
+    "escalated": "where nobody could be reached the next step did not wait for its time",
+    "ended": "an execution ended when nothing was left to do, and not before",
     "silent": "after the answer nothing fired, and nothing came that was not on its way",
 }
 
@@ -76,6 +83,9 @@ class Judge:
         self._fired()
         self._told()
         self._settled()
+        self._retried()
+        self._escalated()
+        self._ended()
         self._in_order()
         self._on_time()
         self._silent()
@@ -106,8 +116,7 @@ class Judge:
 
     def _address_of(self, step: int) -> str | None:
         """The address that the node names; None when it names somebody whose address may have changed."""
-        nodes = self.history.flow.nodes
-        address = nodes[(step - 1) % len(nodes)].recipient.get("email")
+        address = self.history.node_of(step).recipient.get("email")
         return None if address is None else str(address)
 
     def _settled(self) -> None:
@@ -116,6 +125,36 @@ class Judge:
                 name = f"attempt {attempt.number} of {self.history.name(attempt.step_number)}"
                 done = attempt.finished_at is not None
                 self.require("settled", done, f"{name} is still {attempt.status}")
+
+    def _retried(self) -> None:
+        """What is to be tried again is inserted with the failure: there is no moment without it."""
+        attempts = {(a.step_number, a.target_number, a.number) for a in self.history.attempts}
+        for step, target, number in sorted(self.history.to_retry):
+            what = f"attempt {number} of {self.history.name(step)} was to be tried again"
+            self.require("retried", (step, target, number + 1) in attempts, what)
+
+    def _escalated(self) -> None:
+        """A step is over when all its attempts are; what is decided then is decided in that moment."""
+        attempts: defaultdict[int, list[Attempt]] = defaultdict(list)
+        for attempt in self.history.attempts:
+            attempts[attempt.step_number].append(attempt)
+        for earlier, later in pairwise(self.history.steps):
+            over_at = _unreached_at(attempts[earlier.number])
+            if over_at is None or self.history.node_of(earlier.number).on_failure is OnFailure.WAIT:
+                continue
+            answered = self.history.answered_at is not None and self.history.answered_at <= over_at
+            if not answered and later.planned_at > over_at:
+                at_once = later.number in self.history.brought_forward
+                what = f"{self.history.name(earlier.number)} reached nobody, and the next one waited"
+                self.require("escalated", at_once, what)
+
+    def _ended(self) -> None:
+        status = self.history.execution.status
+        if status in ("running", "exhausted"):
+            waiting = any(step.status == "waiting" for step in self.history.steps)
+            left = waiting or any(attempt.finished_at is None for attempt in self.history.attempts)
+            what = f"{self.history.execution.id} is {status}, with {'something' if left else 'nothing'} to do"
+            self.require("ended", left == (status == "running"), what)
 
     def _in_order(self) -> None:
         planned = [(step.number, step.node_index) for step in self.history.planned]
@@ -136,6 +175,11 @@ class Judge:
             self.require("undrifted", on_plan, f"{self.history.name(step.number)} is due at {step.due_at}")
             if step.fired_at is not None:
                 self._punctual(step, (step.fired_at - step.due_at).total_seconds())
+        for attempt in self.history.attempts:
+            if attempt.transmit_at is not None:
+                name = f"attempt {attempt.number} of {self.history.name(attempt.step_number)}"
+                due_then = attempt.transmit_at >= attempt.due_at
+                self.require("not early", due_then, f"{name} was sent before its pause was over")
 
     def _punctual(self, step: Step, late: float) -> None:
         name = self.history.name(step.number)
@@ -156,6 +200,13 @@ class Judge:
             silent = attempt.transmit_at is None or attempt.transmit_at <= answered_at
             what = f"{self.history.name(attempt.step_number)} was sent after the answer"
             self.require("silent", silent, what)
+
+
+def _unreached_at(attempts: Sequence[Attempt]) -> datetime | None:
+    """When the last attempt of a step ended, if none of them reached anybody; else None."""
+    if not attempts or any(attempt.status not in ("failed", "unknown") for attempt in attempts):
+        return None
+    return max(attempt.finished_at for attempt in attempts if attempt.finished_at is not None)
 
 
 def judge_rows(verdict: Verdict, history: History) -> None:

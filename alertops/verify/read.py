@@ -8,10 +8,11 @@ from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, select, true, tuple_
+from sqlalchemy import ColumnElement, func, select, true, tuple_
 from sqlalchemy.orm import Session
 
 from alertops.db import database_now
+from alertops.escalation.decision import Reason
 from alertops.escalation.flow import Flow, flow_from_json
 from alertops.escalation.plan import plan
 from alertops.models import Attempt, Execution, FlowRevision, Step, TimelineEntry
@@ -20,6 +21,8 @@ from alertops.verify.history import Deadline, History
 PAGE = 200
 
 Row = TypeVar("Row", Step, Attempt)
+StepsOf = defaultdict[UUID, set[int]]
+AttemptsOf = defaultdict[UUID, set[tuple[int, int, int]]]
 
 
 def read_histories(
@@ -57,7 +60,7 @@ def _page(session: Session, where: ColumnElement[bool], deadline: Deadline) -> S
     attempts = _grouped(
         session.scalars(select(Attempt).where(Attempt.execution_id.in_(ids)).order_by(*in_order))
     )
-    told_nobody = _told_nobody(session, ids)
+    told_nobody, brought_forward, to_retry = _said(session, ids)
     # What the session forgets first, the end of the transaction does not expire, to be read again later.
     session.expunge_all()
     session.rollback()
@@ -71,6 +74,8 @@ def _page(session: Session, where: ColumnElement[bool], deadline: Deadline) -> S
             told_nobody=frozenset(told_nobody[execution.id]),
             now=now,
             deadline=deadline,
+            to_retry=frozenset(to_retry[execution.id]),
+            brought_forward=frozenset(brought_forward[execution.id]),
         )
         for execution in executions
         for flow in [flows[execution.flow_id, execution.revision_number]]
@@ -92,13 +97,28 @@ def _grouped(rows: Iterable[Row]) -> defaultdict[UUID, list[Row]]:
     return grouped
 
 
-def _told_nobody(session: Session, ids: Sequence[UUID]) -> defaultdict[UUID, set[int]]:
-    """The steps of each execution that found nobody to tell, and said so."""
-    said = select(TimelineEntry.execution_id, TimelineEntry.step_number).where(
-        TimelineEntry.execution_id.in_(ids), TimelineEntry.event == "nobody_to_tell"
+def _said(session: Session, ids: Sequence[UUID]) -> tuple[StepsOf, StepsOf, AttemptsOf]:
+    """What the timelines say: steps that found nobody, steps brought forward, attempts to be repeated."""
+    said = TimelineEntry.event
+    step_number, target_number, attempt_number = (
+        func.coalesce(column, 0)
+        for column in (TimelineEntry.step_number, TimelineEntry.target_number, TimelineEntry.attempt_number)
     )
-    steps: defaultdict[UUID, set[int]] = defaultdict(set)
-    for execution_id, step in session.execute(said):
-        if step is not None:
-            steps[execution_id].add(step)
-    return steps
+    retried = said.in_(("attempt_failed", "attempt_unknown")) & (
+        TimelineEntry.detail["reason"].astext == Reason.RETRY
+    )
+    entries = select(TimelineEntry.execution_id, said, step_number, target_number, attempt_number).where(
+        TimelineEntry.execution_id.in_(ids), said.in_(("nobody_to_tell", "step_brought_forward")) | retried
+    )
+    told_nobody: StepsOf = defaultdict(set)
+    brought_forward: StepsOf = defaultdict(set)
+    to_retry: AttemptsOf = defaultdict(set)
+    for execution_id, event, step, target, attempt in session.execute(entries):
+        match event:
+            case "nobody_to_tell":
+                told_nobody[execution_id].add(step)
+            case "step_brought_forward":
+                brought_forward[execution_id].add(step)
+            case _:
+                to_retry[execution_id].add((step, target, attempt))
+    return told_nobody, brought_forward, to_retry

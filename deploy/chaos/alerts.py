@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
@@ -12,6 +12,8 @@ from deploy.chaos.mailboxes import ADDRESSES
 UNANSWERED = 0.5
 # Of answers: those that come at the very moment at which a step is due.
 RACING = 0.4
+# Of so many alerts, one is raised by two users in the same moment.
+TWICE_EVERY = 10
 
 
 @dataclass(frozen=True)
@@ -32,13 +34,15 @@ class PlannedFlow:
 class PlannedAlert:
     """An alert, and after how many seconds somebody acknowledges it, or None.
 
-    `share` is when within its phase it is raised: 0 at the beginning, 1 at the end.
+    `share` is when within its phase it is raised: 0 at the beginning, 1 at the end. With `twice`, two users
+    raise it in the same moment, as a pair of monitoring servers does.
     """
 
     key: str
     flow: int
     share: float
     acknowledged_after: float | None
+    twice: bool = False
 
 
 def plan_flows(random: Random, count: int, fewest_nodes: int, most_nodes: int) -> list[PlannedFlow]:
@@ -52,7 +56,8 @@ def plan_flows(random: Random, count: int, fewest_nodes: int, most_nodes: int) -
 def plan_alerts(random: Random, flows: list[PlannedFlow], count: int, prefix: str) -> list[PlannedAlert]:
     """Alerts spread over a phase, in the order in which they are raised."""
     shares = sorted(random.random() for _ in range(count))
-    return [_alert(random, flows, f"{prefix}-{i}", share) for i, share in enumerate(shares)]
+    alerts = (_alert(random, flows, f"{prefix}-{i}", share) for i, share in enumerate(shares))
+    return [replace(alert, twice=i % TWICE_EVERY == 0) for i, alert in enumerate(alerts)]
 
 
 def _node(random: Random, position: int) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TypeVar
 from uuid import UUID
@@ -68,6 +68,8 @@ class Clients:
             if self._stopping.wait(max(0.0, began + alert.share * over_seconds - time.monotonic())):
                 return
             self._pending.append(self._pool.submit(self._raise, alert))
+            if alert.twice:
+                self._pending.append(self._pool.submit(self._raise, replace(alert, acknowledged_after=None)))
 
     def stop(self) -> None:
         """Leave everything as it is, without waiting for anybody."""

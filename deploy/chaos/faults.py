@@ -18,7 +18,8 @@ from alertops.models import Attempt, Execution, Step
 from alertops.services.dispatch import FIRE_STEP, SEND_ATTEMPT
 from deploy.chaos import link_faults, mailboxes, schedule
 from deploy.chaos.clock import Clock
-from deploy.chaos.schedule import WIPE, PlannedFault
+from deploy.chaos.points import frozen_at_a_point, killed_at_a_point
+from deploy.chaos.schedule import HOSTS, WIPE, PlannedFault
 from deploy.chaos.system import System, revive
 from deploy.local import processes
 from deploy.local.server import Server
@@ -187,6 +188,11 @@ def _queue_purged(system: System, fault: PlannedFault) -> None:
     system.purge(fault.target)
 
 
+def _binding_removed(system: System, fault: PlannedFault) -> None:
+    """From now on the broker confirms what is sent there, and drops it."""
+    system.unbind(fault.target)
+
+
 def _mail_server(behaviour: Behaviour) -> Injection:
     def inject(system: System, fault: PlannedFault) -> None:
         mailboxes.all_alike(system.sink, behaviour)
@@ -208,6 +214,8 @@ INJECTIONS: Mapping[str, Injection] = {
     "worker restarted": _worker_restarted,
     schedule.CLOCK_AHEAD: _clock_wrong(MINUTES_WRONG * 60),
     schedule.CLOCK_BEHIND: _clock_wrong(-MINUTES_WRONG * 60),
+    "killed at a point": killed_at_a_point,
+    "frozen at a point": frozen_at_a_point,
     "broker killed": lambda system, fault: _killed(system.stack.rabbitmq, fault),
     "broker restarted": lambda system, fault: _restarted(system.stack.rabbitmq, fault),
     "broker disk alarm": _alarm(("set_disk_free_limit", MORE_THAN_ANY_DISK), ("set_disk_free_limit", "50MB")),
@@ -226,6 +234,7 @@ INJECTIONS: Mapping[str, Injection] = {
     "wake-ups duplicated": _wake_ups_duplicated,
     "stale wake-ups": _stale_wake_ups,
     "queue purged": _queue_purged,
+    "binding removed": _binding_removed,
     "mail server hangs": _mail_server(Hang(mailboxes.TOO_LONG)),
     "mail server refuses": _mail_server(Refuse(421)),
     "mail server drops": _mail_server(Drop()),
@@ -243,6 +252,12 @@ def resources_of(fault: PlannedFault) -> Sequence[str]:
             return [f"host {host}"]
         case schedule.CLOCK_AHEAD | schedule.CLOCK_BEHIND:
             return [f"host {host}"]
+        case "killed at a point":
+            return ["api", *sorted(f"host {name}" for name in HOSTS)]
+        case "frozen at a point":
+            return ["somebody frozen"]
+        case "binding removed":
+            return ["broker"]
         case "database sessions ended" | "wake-ups duplicated" | "stale wake-ups" | "queue purged":
             return ["broker", "database"]
         case _:

@@ -21,12 +21,16 @@ from deploy.local.promises import Mail, Target
 
 # The promises, as the table counts them.
 CATEGORIES = {
-    "lost": ("accepted", "fired", "told", "settled", "received", "answered"),
+    "lost": (
+        *("accepted", "fired", "told", "settled", "retried", "escalated", "ended", "received", "answered"),
+    ),
     "early": ("not early", "undrifted"),
     "late": ("not late",),
     "out of order": ("planned", "ordered"),
     "after acknowledge": ("silent", "unclaimed"),
-    "unexplained duplicates": ("one execution", "known", "once", "one Message-ID", "own Message-ID"),
+    "unexplained duplicates": (
+        *("one execution", "known", "once", "held", "one Message-ID", "own Message-ID"),
+    ),
     "to somebody else": ("addressed",),
 }
 # The target for the 99th percentile of lateness while nothing is being hurt.

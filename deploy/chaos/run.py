@@ -17,6 +17,7 @@ from sqlalchemy import func, select
 from alertops.models import Attempt, Execution
 from deploy.chaos import undisturbed
 from deploy.chaos.alerts import PlannedAlert, plan_alerts, plan_flows
+from deploy.chaos.claims import PROMISES as PROMISES_TO_CLIENTS
 from deploy.chaos.claims import check_claims
 from deploy.chaos.clients import Clients
 from deploy.chaos.figures import Figures, Punctuality, Run, Undisturbed, figures_of
@@ -26,9 +27,10 @@ from deploy.chaos.report import explain
 from deploy.chaos.schedule import KINDS, WIPE, PlannedFault, plan_bursts
 from deploy.chaos.system import SETTINGS, System
 from deploy.local.progress import Report
-from deploy.local.promises import Mail, check_promises
+from deploy.local.promises import PROMISES, Mail, check_promises
 
 FLOWS = 12
+PROMISES_CHECKED = PROMISES.keys() | PROMISES_TO_CLIENTS.keys()
 # Promised: within this time without a fault, whatever was lost is repaired (P8).
 REPAIRED_WITHIN = timedelta(seconds=20)
 # Within this, as measured, it usually is; steps that come due after it count as undisturbed.
@@ -94,7 +96,9 @@ def measure_undisturbed(system: System, plan: Plan, report: Report) -> Undisturb
         return Undisturbed.of(undisturbed.read_times(session), load)
 
 
-def play(system: System, plan: Plan, rate: float | None, report: Report) -> Injector:
+def play(
+    system: System, plan: Plan, rate: float | None, report: Report, settle_seconds: float = SETTLE_SECONDS
+) -> Injector:
     """Let alerts and faults come together, phase by phase; returns when all that can end has ended."""
     injector = Injector(system, report)
     seconds = plan.profile.phase_seconds(rate)
@@ -110,7 +114,7 @@ def play(system: System, plan: Plan, rate: float | None, report: Report) -> Inje
         raise
     report("Waiting until every execution has come to its end ...")
     plan.clients.finish()
-    _settle(system)
+    _settle(system, settle_seconds)
     return injector
 
 
@@ -122,9 +126,9 @@ def _raising(clients: Clients, alerts: list[PlannedAlert], seconds: float) -> It
     thread.join()
 
 
-def _settle(system: System) -> None:
+def _settle(system: System, seconds: float) -> None:
     """Wait until nothing is left to do; what is not done then is for the verdict."""
-    deadline = time.monotonic() + SETTLE_SECONDS
+    deadline = time.monotonic() + seconds
     open_ = select(func.count()).select_from(Execution).where(Execution.status == "running")
     sending = select(func.count()).select_from(Attempt).where(Attempt.finished_at.is_(None))
     while time.monotonic() < deadline:

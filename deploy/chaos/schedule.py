@@ -19,6 +19,13 @@ HOSTS = ("a", "b")
 WORKERS = ("fire@a", "fire@b", "send@a", "send@b")
 LINKS = tuple(f"{who}-{what}" for who in ("a", "b", "api") for what in ("broker", "database"))
 QUEUES = ("fire", "send.email")
+# Places of the protocol that every alert comes by, or most do (`alertops/faults.py`).
+POINTS = (
+    *("before_start", "after_start", "before_publish", "after_publish", "before_mark", "after_mark"),
+    *("before_fire", "after_fire", "before_claim", "after_claim", "after_open"),
+    *("before_transmit_mark", "after_transmit_mark", "after_transmit", "before_outcome", "after_outcome"),
+    *("before_answer", "after_answer"),
+)
 
 # Each kind, what it may hit, and how many seconds it lasts (or, of what is killed, stays down).
 KINDS: dict[str, tuple[tuple[str, ...], tuple[float, float]]] = {
@@ -33,6 +40,8 @@ KINDS: dict[str, tuple[tuple[str, ...], tuple[float, float]]] = {
     "worker restarted": (WORKERS, (0, 0)),
     CLOCK_AHEAD: (WORKERS, (15, 30)),
     CLOCK_BEHIND: (WORKERS, (15, 30)),
+    "killed at a point": (POINTS, (0, 1)),
+    "frozen at a point": (POINTS, (2, 14)),
     "broker killed": (("broker",), (0.5, 2)),
     "broker restarted": (("broker",), (0.5, 2)),
     "database killed": (("database",), (0.5, 2)),
@@ -49,6 +58,7 @@ KINDS: dict[str, tuple[tuple[str, ...], tuple[float, float]]] = {
     "wake-ups duplicated": (("broker",), (0, 0)),
     "stale wake-ups": (("broker",), (0, 0)),
     "queue purged": (QUEUES, (0, 0)),
+    "binding removed": (QUEUES, (0, 0)),
     "mail server hangs": (("mail",), (2, 6)),
     "mail server refuses": (("mail",), (2, 6)),
     "mail server drops": (("mail",), (2, 6)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,15 +15,17 @@ from amqp.exceptions import NotFound
 from celery import Celery
 from celery.utils import uuid
 from kombu import Producer
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, text
 from sqlalchemy.orm import Session, sessionmaker
 
 from alertops.db import session_factory
+from alertops.faults import ALLOWED, FAULT, ONCE, Action, Fault, Point
 from alertops.schema import migrate
 from deploy.chaos.mailboxes import as_usual
 from deploy.chaos.proxy import Link, Network
+from deploy.chaos.schedule import POINTS
 from deploy.local.errors import LocalStackError
-from deploy.local.fleet import Fleet
+from deploy.local.fleet import CHECKOUT, Fleet
 from deploy.local.progress import Report
 from deploy.local.service import Service
 from deploy.local.smtp_sink import SmtpSink
@@ -55,6 +57,7 @@ class System:
     links: Mapping[str, Link]
     sessions: sessionmaker[Session]
     celery: Celery
+    struck: Path
 
     def worker(self, name: str) -> Service:
         return next(worker for worker in self.fleet.workers if worker.name == name)
@@ -84,6 +87,10 @@ class System:
         """Empty a queue; returns how many messages that lost."""
         return self._with_channel(lambda channel: int(channel.queue_purge(queue) or 0))
 
+    def unbind(self, queue: str) -> None:
+        """Take the way away by which undelayed messages come to a queue."""
+        self._with_channel(lambda channel: channel.queue_unbind(queue, exchange=EXCHANGE, routing_key=queue))
+
     def _with_channel(self, act: Callable[[Any], T]) -> T:
         """On a broker that was just emptied, what is looked for is there only when the fleet is back."""
         deadline = time.monotonic() + DECLARED_SECONDS
@@ -99,30 +106,50 @@ class System:
 
 @contextmanager
 def running_system(root: Path, report: Report) -> Iterator[System]:
-    """Private servers, the fleet without Flower, the links and a mail server; all gone afterwards."""
+    """Private servers, and on them a system of our own sources; all gone afterwards."""
     stack = PrivateStack(root, report=report)
     try:
-        with stack, Network() as network, SmtpSink() as sink:
-            as_usual(sink)
-            addresses = stack.addresses
-            _migrate(addresses.database_url)
-            links = _links(network, addresses)
-            fleet = Fleet(root, addresses, smtp_port=sink.port, extra=SETTINGS)
-            _connect(fleet, links, addresses)
-            sessions = session_factory(addresses.database_url)
-            celery = Celery(broker=addresses.broker_url, set_as_current=False)
-            try:
-                report("Starting the API and two worker hosts ...")
-                for service in (*fleet.workers, fleet.api):
-                    service.start()
-                for service in (*fleet.workers, fleet.api):
-                    service.wait_ready()
-                yield System(stack, fleet, sink, links, sessions, celery)
-            finally:
-                fleet.kill()
-                sessions.kw["bind"].dispose()
+        with stack, system_on(stack, root, report) as system:
+            yield system
     finally:
         stack.remove()
+
+
+@contextmanager
+def system_on(
+    stack: PrivateStack,
+    root: Path,
+    report: Report,
+    *,
+    checkout: Path = CHECKOUT,
+    statements: Sequence[str] = (),
+) -> Iterator[System]:
+    """The fleet without Flower, the links and a mail server, on servers that are up.
+
+    The fleet runs the sources of `checkout`, on a database that was migrated by our own, and then
+    changed by `statements`.
+    """
+    with Network() as network, SmtpSink() as sink:
+        as_usual(sink)
+        addresses = stack.addresses
+        _migrate(addresses.database_url, statements)
+        links = _links(network, addresses)
+        struck = root / "struck"
+        extra = {**SETTINGS, **_armed(struck)}
+        fleet = Fleet(root, addresses, smtp_port=sink.port, extra=extra, checkout=checkout)
+        _connect(fleet, links, addresses)
+        sessions = session_factory(addresses.database_url)
+        celery = Celery(broker=addresses.broker_url, set_as_current=False)
+        try:
+            report("Starting the API and two worker hosts ...")
+            for service in (*fleet.workers, fleet.api):
+                service.start()
+            for service in (*fleet.workers, fleet.api):
+                service.wait_ready()
+            yield System(stack, fleet, sink, links, sessions, celery, struck)
+        finally:
+            fleet.kill()
+            sessions.kw["bind"].dispose()
 
 
 def revive(service: Service, within: float = REVIVE_SECONDS) -> None:
@@ -152,11 +179,24 @@ def forget(root: Path, *, keep_logs: bool) -> None:
         root.rmdir()
 
 
-def _migrate(database_url: str) -> None:
+def _migrate(database_url: str, statements: Sequence[str]) -> None:
     engine = create_engine(database_url)
     with engine.connect() as connection:
         migrate(connection)
+    with engine.begin() as connection:
+        for statement in statements:
+            connection.execute(text(statement))
     engine.dispose()
+
+
+def _armed(folder: Path) -> Mapping[str, str]:
+    """What a fleet is told that is to be struck; the folder is made, with every place disarmed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    faults = [Fault(Point(point), action, 1) for point in POINTS for action in (Action.KILL, Action.STOP)]
+    for fault in faults:
+        (folder / fault.marker(1)).touch()
+    named = ",".join(f"{fault.point}:{fault.action}:1" for fault in faults)
+    return {ALLOWED: "yes", ONCE: str(folder.resolve()), FAULT: named}
 
 
 def _links(network: Network, addresses: Addresses) -> dict[str, Link]:

@@ -82,7 +82,7 @@ class Fleet(Processes):
     """All processes of AlertOps that belong to one root, for servers that are up and migrated.
 
     Without `smtp_port` there is a mail sink of its own. `extra` is more environment, and has the last
-    word: ALERTOPS_LEASE_MARGIN_SECONDS and the like.
+    word: ALERTOPS_LEASE_MARGIN_SECONDS and the like. `checkout` has the sources that are run.
     """
 
     def __init__(
@@ -94,10 +94,12 @@ class Fleet(Processes):
         hosts: Sequence[str] = HOSTS,
         pools: Pools = THREADS,
         extra: Mapping[str, str] | None = None,
+        checkout: Path = CHECKOUT,
     ) -> None:
         self.root = root.resolve()
         super().__init__(fleet_processes(root).folder)
         self._pools = pools
+        self._checkout = checkout.resolve()
         self._identity = self._remember()
         self._environment = self._told(addresses, smtp_port or self._identity.ports["smtp"], extra or {})
         self._control = Celery(broker=self._environment["ALERTOPS_BROKER_URL"], set_as_current=False)
@@ -160,7 +162,7 @@ class Fleet(Processes):
         return {
             **inherited,
             **addresses.as_environment(),
-            "PYTHONPATH": str(CHECKOUT),
+            "PYTHONPATH": str(self._checkout),
             # A checkout on a machine of one's own, in a container, or in CI often is root's.
             "PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges",
             "ALERTOPS_SMTP_HOST": ports.ADDRESS,

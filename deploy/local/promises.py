@@ -7,7 +7,7 @@ plan that an execution began with; here they are held against what arrived at th
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from typing import NamedTuple
 from uuid import UUID
@@ -15,6 +15,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from alertops.channels.address import ascii_address
+from alertops.escalation.flow import OnUnknown
 from alertops.models import Attempt
 from alertops.verify.history import Deadline, History, within
 from alertops.verify.promises import PROMISES as PROMISES_OF_ROWS
@@ -28,9 +29,14 @@ PROMISES = PROMISES_OF_ROWS | {
     "received": "every mail recorded as delivered was received",
     "known": "every mail received belongs to a recorded attempt",
     "once": "no target was told twice without being told that it may be a repeat",
+    "held": "where no duplicates are wanted there is one mail at most",
     "one Message-ID": "all mails to a target carry one Message-ID",
     "own Message-ID": "no two targets share a Message-ID",
 }
+
+
+PAST = datetime.min.replace(tzinfo=UTC)
+FUTURE = datetime.max.replace(tzinfo=UTC)
 
 
 class Target(NamedTuple):
@@ -121,9 +127,12 @@ class MailJudge(Judge):
                 self.require("received", arrived, f"{name} is delivered, and no mail has come")
 
     def _none_early(self) -> None:
+        """Neither before its step was due, nor before the pause was over that its attempt waits for."""
         due = {step.number: step.due_at for step in self.history.steps}
+        pause = {(_target(attempt), attempt.number): attempt.due_at for attempt in self.history.attempts}
         for mail in self.mails:
-            due_then = mail.target.step in due and mail.received_at >= due[mail.target.step]
+            earliest = max(due.get(mail.target.step, FUTURE), pause.get((mail.target, mail.attempt), PAST))
+            due_then = mail.received_at >= earliest
             what = f"a mail about {self.history.name(mail.target.step)} came too soon"
             self.require("not early", due_then, what)
 
@@ -155,6 +164,8 @@ class MailJudge(Judge):
             self.require("addressed", addressed, f"a mail about {name} went to {mail.address}")
         ids = {mail.message_id for mail in mails}
         self.require("one Message-ID", len(ids) == 1, f"{name} was told as {sorted(ids)}")
+        if self.history.node_of(target.step).on_unknown is OnUnknown.HOLD:
+            self.require("held", len(mails) == 1, f"{name} was told {len(mails)} times")
         claims = sum(attempt.claim_number for attempt in attempts.values())
         announced = len(mails) == 1 or any(attempt.may_repeat for attempt in attempts.values())
         self.require("once", announced and len(mails) <= claims, f"{name} was told {len(mails)} times")

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from alertops.escalation.flow import Flow, Node
+from alertops.escalation.flow import Flow, Node, OnUnknown
 from alertops.escalation.plan import plan
 from alertops.models import Attempt, Execution, Step
 from alertops.verify.history import History, within
@@ -20,6 +20,8 @@ PATIENCE = timedelta(seconds=2)
 FLOW = Flow(
     tuple(Node(str(n), f"Node {n}", {"type": "email", "email": f"{n}@example.org"}, 10) for n in (1, 2, 3))
 )
+
+ATTEMPT = ("execution_id", "step_number", "target_number", "address", "status", "due_at", "finished_at")
 
 
 def at(seconds: float) -> datetime:
@@ -165,6 +167,39 @@ def record_a_send_after_the_answer(seen: Seen) -> Seen:
     return seen
 
 
+def fail_the_first(seen: Seen, **changes: object) -> Seen:
+    """Nobody is told by the first step at 10.3 s; the second is due at 20."""
+    seen.attempts[0].status = "failed"
+    return Seen(replace(seen.history, **changes), seen.mails[1:])  # type: ignore[arg-type]
+
+
+def forget_a_retry(seen: Seen) -> Seen:
+    return fail_the_first(seen, to_retry=frozenset({(1, 1, 1)}), brought_forward=frozenset({2}))
+
+
+def stay_open(seen: Seen) -> Seen:
+    seen.history.execution.status, seen.history.execution.acknowledged_at = "running", None
+    return seen
+
+
+def end_too_soon(seen: Seen) -> Seen:
+    leave_an_attempt(seen).history.execution.status = "exhausted"
+    return seen
+
+
+def send_before_the_pause_is_over(seen: Seen) -> Seen:
+    seen.attempts[1].due_at = at(20.25)
+    return seen
+
+
+def hold(seen: Seen) -> Seen:
+    """Repeated and announced, where the node wants no duplicates."""
+    nodes = tuple(replace(node, on_unknown=OnUnknown.HOLD) for node in FLOW.nodes)
+    seen = mail(1, 12)(seen)
+    seen.attempts[0].claim_number, seen.attempts[0].may_repeat = 2, True
+    return replace(seen, history=replace(seen.history, flow=replace(FLOW, nodes=nodes)))
+
+
 def tell_another_team(seen: Seen) -> Seen:
     seen.attempts[1].address = "stranger@example.org"
     return second_mail(address="stranger@example.org")(seen)
@@ -177,6 +212,12 @@ def tell_another_team(seen: Seen) -> Seen:
         pytest.param(tell_nobody, "told", id="a step that told nobody"),
         pytest.param(drop_a_mail, "received", id="a dropped mail"),
         pytest.param(leave_an_attempt, "settled", id="an attempt left behind"),
+        pytest.param(forget_a_retry, "retried", id="a forgotten retry"),
+        pytest.param(fail_the_first, "escalated", id="waiting though nobody was told"),
+        pytest.param(stay_open, "ended", id="an execution that does not end"),
+        pytest.param(end_too_soon, "ended", id="an execution that ends too soon"),
+        pytest.param(send_before_the_pause_is_over, "not early", id="an early retry"),
+        pytest.param(hold, "held", id="a repeat that nobody wants"),
         pytest.param(fire(1, 9.9), "not early", id="an early step"),
         pytest.param(fire(1, 13), "not late", id="a late step"),
         pytest.param(fire(1, 20.2), "ordered", id="a step that was overtaken"),
@@ -204,6 +245,17 @@ def test_repeat_that_was_announced_is_no_broken_promise() -> None:
     seen = mail(1, 12)(kept())
     seen.attempts[0].claim_number, seen.attempts[0].may_repeat = 2, True
     assert not broken(seen)
+
+
+def test_failure_with_its_retry_is_no_broken_promise() -> None:
+    seen = forget_a_retry(kept())
+    retry = Attempt(**{name: getattr(seen.attempts[0], name) for name in ATTEMPT} | {"number": 2})
+    rows = replace(seen.history, attempts=[*seen.attempts, retry])
+    assert not broken(replace(seen, history=rows))
+
+
+def test_step_that_is_brought_forward_is_no_broken_promise() -> None:
+    assert not broken(fail_the_first(kept(), brought_forward=frozenset({2})))
 
 
 def test_mail_that_was_being_transmitted_at_the_answer_is_no_broken_promise() -> None:
