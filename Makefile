@@ -65,6 +65,10 @@ chaos: install ## Hurt the real fleet in all ways known, and check every promise
 races: install ## Race acknowledge and claim 100,000 times, and check that none gets past (ARGS="--pairs 2000")
 	@$(BIN)/python -m tests.races $(ARGS)
 
+.PHONY: mutants
+mutants: install ## Plant bugs, and see whether the fault harness finds each (ARGS="--only unfenced")
+	@$(BIN)/python -m deploy.chaos.mutants $(ARGS)
+
 # ---- setting up
 
 .PHONY: install

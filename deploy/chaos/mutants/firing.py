@@ -1,0 +1,215 @@
+"""Mutants of starting, firing and answering."""
+
+from __future__ import annotations
+
+from deploy.chaos.mutants.mutant import Edit, Mutant
+
+MACHINE = "alertops/escalation/machine.py"
+TRANSITIONS = "alertops/services/transitions.py"
+FIRE = "alertops/services/fire_step.py"
+START = "alertops/services/start_execution.py"
+APPLY = "alertops/services/apply.py"
+
+STALE = "    if not state.running or event.status is not StepStatus.WAITING:\n"
+WAITING_AND_DUE = "            Step.status == StepStatus.WAITING,\n            Step.due_at <= _now(),\n"
+DUE = "            Step.due_at <= _now(),\n"
+WAITING = "            Step.status == StepStatus.WAITING,\n"
+
+MUTANTS = (
+    Mutant(
+        "fires-again",
+        "a step fires whatever its status, and what is there already is written over",
+        schedule="repeated",
+        breaks=("once",),
+        besides="the primary keys, by upserts: inserting the attempt a second time is refused",
+        edits=(
+            Edit(MACHINE, STALE, "    if not state.running:\n"),
+            Edit(TRANSITIONS, WAITING_AND_DUE, DUE),
+            Edit(
+                TRANSITIONS,
+                '    """(nothing) -> waiting."""\n',
+                "    if session.get(Step, (execution_id, planned.number)) is not None:\n        return\n",
+            ),
+            Edit(FIRE, "    session.add(\n        Attempt(", "    session.merge(\n        Attempt("),
+            Edit(
+                FIRE,
+                "            due_at=now,\n",
+                "            due_at=now,\n            finished_at=None,\n            transmit_at=None,\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "fires-after-answer",
+        "a step that was cancelled by an acknowledge fires all the same",
+        schedule="repeated",
+        breaks=("silent", "unclaimed"),
+        besides="the guard in the UPDATE, which looks at the status as well",
+        edits=(
+            Edit(MACHINE, STALE, "    if event.status is StepStatus.FIRED:\n"),
+            Edit(TRANSITIONS, WAITING_AND_DUE, "            Step.status != StepStatus.FIRED,\n" + DUE),
+        ),
+    ),
+    Mutant(
+        "fires-early",
+        "a step fires when it is woken, without a look at its due time",
+        schedule="repeated",
+        breaks=("not early",),
+        besides="the guard in the UPDATE, and the check constraint of the table",
+        edits=(
+            Edit(
+                MACHINE,
+                "    if event.due_at > now:\n"
+                "        return Decision(Reason.EARLY, (WakeAgain(event.due_at),))\n"
+                "    following",
+                "    following",
+            ),
+            Edit(TRANSITIONS, WAITING_AND_DUE, WAITING),
+        ),
+        statements=("ALTER TABLE steps DROP CONSTRAINT ck_steps_never_early",),
+    ),
+    Mutant(
+        "own-clock",
+        "what is due is decided by the clock of the worker, which is 2 s ahead",
+        schedule="repeated",
+        breaks=("not early",),
+        edits=(
+            Edit(
+                "alertops/db.py",
+                "    now: datetime = session.execute(select(func.clock_timestamp())).scalar_one()\n"
+                "    return now\n",
+                "    return datetime.fromtimestamp(time.time() + 2).astimezone()\n",
+            ),
+            Edit(
+                "alertops/db.py",
+                "from contextlib import closing\n",
+                "import time\nfrom contextlib import closing\n",
+            ),
+            Edit(
+                TRANSITIONS,
+                "_now = func.clock_timestamp\n",
+                "def _now() -> datetime:\n    return (datetime.now() + timedelta(seconds=2)).astimezone()\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "due-from-now",
+        "the next step is due its delay after the moment in which this one fired",
+        schedule="repeated",
+        breaks=("undrifted",),
+        edits=(
+            Edit(
+                MACHINE,
+                "    following = planned_step(state.flow, state.anchor_at, event.step + 1)\n",
+                "    following = planned_step(state.flow, state.anchor_at, event.step + 1)\n"
+                "    if following:\n"
+                "        delay = timedelta(seconds=state.node_of(event.step + 1).delay_seconds)\n"
+                "        following = replace(following, due_at=now + delay)\n",
+            ),
+            Edit(
+                MACHINE,
+                "from dataclasses import dataclass\nfrom datetime import datetime\n",
+                "from dataclasses import dataclass, replace\nfrom datetime import datetime, timedelta\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "next-step-later",
+        "the next step is inserted in a transaction of its own, after the firing has committed",
+        schedule="points",
+        breaks=("fired", "ended"),
+        edits=(
+            Edit(
+                FIRE,
+                "    applied = apply(session, execution, decision)\n    if decision.reason is not Reason.DUE",
+                "    applied = apply(session, execution, replace(decision, effects=decision.effects[:1]))\n"
+                "    if decision.reason is not Reason.DUE",
+            ),
+            Edit(
+                FIRE,
+                "    reach(Point.AFTER_FIRE, session)\n",
+                "    reach(Point.AFTER_FIRE, session)\n"
+                "    applied = apply(session, execution, replace(decision, effects=decision.effects[1:]))\n"
+                "    session.commit()\n",
+            ),
+            Edit(
+                FIRE,
+                "annotations\n\nimport structlog\n",
+                "annotations\n\nfrom dataclasses import replace\n\nimport structlog\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "unreached-waits",
+        "where nobody could be reached, the wrong step is looked at for bringing forward",
+        schedule="repeated",
+        breaks=("escalated",),
+        edits=(
+            Edit(
+                MACHINE,
+                "    if escalate and waiting.number == step + 1 and waiting.due_at > now:\n",
+                "    if escalate and waiting.number == step and waiting.due_at > now:\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "next-recipient",
+        "an index off by one: a step tells the recipient of the node after its own",
+        schedule="repeated",
+        breaks=("addressed",),
+        edits=(
+            Edit(
+                FIRE,
+                "    node = state.node_of(step.number)\n    targets",
+                "    node = state.node_of(step.number + 1)\n    targets",
+            ),
+        ),
+    ),
+    Mutant(
+        "checks-then-inserts",
+        "an alert looks for an open execution with its key, and then inserts one",
+        schedule="repeated",
+        breaks=("one execution",),
+        besides="the unique index on open keys",
+        edits=(
+            Edit(
+                START,
+                "    open_states = ",
+                "    if alert.dedup_key is not None and session.scalars(\n"
+                "        select(Execution.id).where(\n"
+                "            Execution.flow_id == flow.id,\n"
+                "            Execution.dedup_key == alert.dedup_key,\n"
+                "            Execution.status.in_(OPEN_FOR_DEDUPLICATION),\n"
+                "        )\n"
+                "    ).first():\n"
+                "        return None\n"
+                "    open_states = ",
+            ),
+            Edit(
+                START,
+                '        .on_conflict_do_nothing(\n            index_elements=["flow_id", "dedup_key"],\n'
+                '            index_where=text(f"dedup_key IS NOT NULL AND status IN ({open_states})"),\n'
+                "        )\n",
+                "",
+            ),
+        ),
+        statements=("DROP INDEX uq_executions_open_dedup_key",),
+    ),
+    Mutant(
+        "start-left-to-dispatch",
+        "a start is published before it is committed, and committed by the dispatch",
+        schedule="cut off",
+        breaks=("accepted",),
+        edits=(
+            Edit(
+                START,
+                "    session.commit()\n    reach(Point.AFTER_START, session)\n",
+                "    session.flush()\n",
+            ),
+            Edit(
+                "alertops/services/dispatch.py",
+                "        now = database_now(session)\n        session.commit()\n",
+                "        now = database_now(session)\n",
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,92 @@
+"""Under which faults mutants are run: short, and each enough to show what a few of them do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from deploy.chaos.profiles import Profile
+from deploy.chaos.run import Plan, make_plan
+from deploy.chaos.schedule import WIPE, PlannedFault
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A seed for flows, alerts and faults of some kinds; or faults that are named one by one."""
+
+    what: str
+    seed: int
+    profile: Profile
+    only: tuple[str, ...] = ()
+    faults: tuple[PlannedFault, ...] = ()
+
+    def plan(self, base_url: str) -> Plan:
+        plan = make_plan(self.seed, self.profile, base_url, self.only)
+        return replace(plan, bursts=[list(self.faults)]) if self.faults else plan
+
+
+def _profile(executions: int, faults: int, burst_seconds: float) -> Profile:
+    return Profile(executions, faults, wipes=0, burst_seconds=burst_seconds, calm_seconds=1.0)
+
+
+SCHEDULES = {
+    "repeated": Schedule(
+        "wake-ups duplicated and made early, stale wake-ups, a mail server that drops",
+        seed=3,
+        profile=_profile(90, 9, 9),
+        only=("wake-ups duplicated", "stale wake-ups", "mail server drops"),
+    ),
+    "points": Schedule(
+        "processes killed and frozen at named places, a mail server that refuses",
+        seed=4,
+        profile=_profile(120, 9, 24),
+        faults=(
+            PlannedFault(0.5, "mail server refuses", "mail", 9),
+            PlannedFault(1.0, "frozen at a point", "after_claim", 8),
+            PlannedFault(1.1, "killed at a point", "after_outcome", 0),
+            PlannedFault(1.2, "killed at a point", "after_outcome", 0),
+            PlannedFault(8.0, "killed at a point", "after_fire", 0),
+            PlannedFault(8.1, "killed at a point", "after_fire", 0),
+            PlannedFault(8.2, "killed at a point", "before_fire", 0),
+            PlannedFault(9.0, "frozen at a point", "after_claim", 14),
+            PlannedFault(14.0, "killed at a point", "after_transmit", 0),
+            PlannedFault(14.1, "killed at a point", "after_transmit", 0),
+        ),
+    ),
+    "purged": Schedule(
+        "queues purged, bindings removed",
+        seed=5,
+        profile=_profile(80, 10, 10),
+        only=("queue purged", "binding removed"),
+    ),
+    "cut off": Schedule(
+        "the API and a worker host cut off from the broker",
+        seed=6,
+        profile=_profile(80, 3, 10),
+        faults=(
+            PlannedFault(1.0, "link cut", "api-broker", 4),
+            PlannedFault(2.0, "link cut", "a-broker", 2),
+            PlannedFault(7.0, "link cut", "api-broker", 2),
+        ),
+    ),
+    "wiped": Schedule(
+        "the broker emptied",
+        seed=7,
+        profile=_profile(60, 1, 10),
+        faults=(PlannedFault(3.0, WIPE, "broker", 0.5),),
+    ),
+    "slowed": Schedule(
+        "both worker hosts slow to reach the database",
+        seed=8,
+        profile=_profile(100, 2, 14),
+        faults=(
+            PlannedFault(0.5, "link slowed", "a-database", 12),
+            PlannedFault(0.5, "link slowed", "b-database", 6),
+        ),
+    ),
+    "database": Schedule(
+        "Postgres killed again and again",
+        seed=9,
+        profile=_profile(400, 4, 16),
+        only=("database killed",),
+    ),
+}

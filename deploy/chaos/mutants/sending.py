@@ -1,0 +1,205 @@
+"""Mutants of claiming, sending and recording."""
+
+from __future__ import annotations
+
+from deploy.chaos.mutants.mutant import Edit, Mutant
+
+MACHINE = "alertops/escalation/machine.py"
+TRANSITIONS = "alertops/services/transitions.py"
+CLAIM = "alertops/services/claim_attempt.py"
+SEND = "alertops/services/send_attempt.py"
+OUTCOME = "alertops/services/record_outcome.py"
+EMAIL = "alertops/channels/email.py"
+
+NO_CANCELLED_ATTEMPTS = Edit(
+    "alertops/services/apply.py",
+    "            transitions.cancel_scheduled_attempts(session, execution.id)\n",
+    "",
+)
+
+MUTANTS = (
+    Mutant(
+        "two-claims",
+        "a claim neither locks the execution nor looks at what has become of the attempt",
+        schedule="repeated",
+        breaks=("once",),
+        besides="row lock and guarded UPDATE: each alone is enough",
+        edits=(
+            Edit("alertops/services/lock.py", "        .with_for_update(key_share=True)\n", ""),
+            Edit(
+                TRANSITIONS,
+                "        .where(_is(key), Attempt.claim_number == seen_claim, due | abandoned)\n",
+                "        .where(_is(key))\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "unfenced",
+        "mark and outcome are written by key, without the claim number",
+        schedule="points",
+        breaks=("once",),
+        edits=(
+            Edit(
+                TRANSITIONS,
+                "            _is(key),\n"
+                "            Attempt.claim_number == claim,\n"
+                "            Attempt.status == AttemptStatus.SENDING,\n"
+                "            Attempt.lease_until >= _now() + timedelta(seconds=needed_seconds),\n",
+                "            _is(key),\n",
+            ),
+            Edit(
+                TRANSITIONS,
+                "            Attempt.claim_number == claim,\n            Attempt.status.in_(",
+                "            Attempt.status.in_(",
+            ),
+        ),
+    ),
+    Mutant(
+        "repeat-unsaid",
+        "a lease that expired after the mark is claimed again as if nothing had been sent",
+        schedule="points",
+        breaks=("once", "held"),
+        edits=(
+            Edit(
+                MACHINE,
+                "    if event.transmitted:\n"
+                "        return Decision(Reason.RESEND, (ClaimAttempt(may_repeat=True),))\n",
+                "",
+            ),
+        ),
+    ),
+    Mutant(
+        "unknown-unsaid",
+        "a send that the mail server left open is tried again without saying so",
+        schedule="repeated",
+        breaks=("once",),
+        edits=(
+            Edit(
+                MACHINE,
+                "        may_repeat = event.may_repeat or event.outcome is AttemptStatus.UNKNOWN\n",
+                "        may_repeat = event.may_repeat\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "hold-ignored",
+        "`hold` is forgotten where a send was left open: it is tried again",
+        schedule="repeated",
+        breaks=("held",),
+        edits=(
+            Edit(
+                MACHINE,
+                "    held = event.outcome is AttemptStatus.UNKNOWN and node.on_unknown is OnUnknown.HOLD\n",
+                "    held = False\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "retry-early",
+        "a retry is sent when it is woken, without a look at its pause",
+        schedule="repeated",
+        breaks=("not early",),
+        besides="the guard in the UPDATE, which looks at the due time as well",
+        edits=(
+            Edit(
+                MACHINE,
+                "    if event.due_at > now:\n"
+                "        return Decision(Reason.EARLY, (WakeAgain(event.due_at),))\n"
+                "    return Decision(Reason.DUE, (Claim",
+                "    return Decision(Reason.DUE, (Claim",
+            ),
+            Edit(
+                TRANSITIONS,
+                "    due = (Attempt.status == AttemptStatus.SCHEDULED) & (Attempt.due_at <= _now())\n",
+                "    due = Attempt.status == AttemptStatus.SCHEDULED\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "retry-later",
+        "a retry is inserted in a transaction of its own, after the failure has committed",
+        schedule="points",
+        breaks=("retried", "ended"),
+        edits=(
+            Edit(
+                OUTCOME,
+                "    applied = apply(session, execution, decision, attempt=attempt)\n",
+                "    later = tuple(e for e in decision.effects if isinstance(e, RetryAttempt))\n"
+                "    others = tuple(e for e in decision.effects if e not in later)\n"
+                "    first = replace(decision, effects=others)\n"
+                "    applied = apply(session, execution, first, attempt=attempt)\n",
+            ),
+            Edit(
+                OUTCOME,
+                "    reach(Point.AFTER_OUTCOME, session)\n",
+                "    reach(Point.AFTER_OUTCOME, session)\n"
+                "    retry = replace(decision, effects=later, to=None)\n"
+                "    applied.wake_ups.extend(apply(session, execution, retry, attempt=attempt).wake_ups)\n"
+                "    session.commit()\n",
+            ),
+            Edit(OUTCOME, "import dataclass\n", "import dataclass, replace\n"),
+            Edit(OUTCOME, "import Reason\n", "import Reason, RetryAttempt\n"),
+        ),
+    ),
+    Mutant(
+        "new-message-id",
+        "each attempt has a Message-ID of its own",
+        schedule="repeated",
+        breaks=("one Message-ID",),
+        edits=(
+            Edit(
+                "alertops/services/keys.py",
+                '        return f"{self.execution_id}.{self.step}.{self.target}"\n',
+                '        return f"{self.execution_id}.{self.step}.{self.target}.{self.attempt}"\n',
+            ),
+        ),
+    ),
+    Mutant(
+        "shared-message",
+        "the channel, which threads share, keeps the message that it is about to send",
+        schedule="repeated",
+        breaks=("received", "once"),
+        edits=(
+            Edit(
+                EMAIL,
+                "        message = build_message(notification, self._settings.mail_from)\n",
+                "        message = self._message = build_message(notification, self._settings.mail_from)\n",
+            ),
+            Edit(EMAIL, "data_of(bytes(message))", "data_of(bytes(self._message))"),
+        ),
+    ),
+    Mutant(
+        "claims-after-answer",
+        "an acknowledge leaves scheduled attempts to the claim, which reads the execution without its lock",
+        schedule="slowed",
+        breaks=("unclaimed",),
+        besides="the cancelling of scheduled attempts, which the claim's guard sees",
+        edits=(
+            Edit(
+                CLAIM,
+                "    execution = lock_execution(session, key.execution_id)\n",
+                "    execution = session.get(Execution, key.execution_id, populate_existing=True)\n",
+            ),
+            NO_CANCELLED_ATTEMPTS,
+        ),
+    ),
+    Mutant(
+        "sends-after-answer",
+        "what was claimed is sent, without a look at whether somebody has answered since",
+        schedule="slowed",
+        breaks=("silent", "unclaimed"),
+        edits=(
+            Edit(
+                SEND,
+                "    execution = lock_execution(session, claim.key.execution_id)\n"
+                "    if execution is not None and execution.status != ExecutionStatus.RUNNING:\n"
+                "        session.rollback()\n"
+                "        return _Mark.ANSWERED\n"
+                "    marked = execution is not None and transitions.mark_transmit(\n"
+                "        session, claim.key, claim.number, needed_seconds\n"
+                "    )\n",
+                "    marked = transitions.mark_transmit(session, claim.key, claim.number, needed_seconds)\n",
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,136 @@
+"""Mutants of waking, recovery and settings.
+
+Below most of them lies the search for what is overdue: with it, a wake-up may be lost in any way, and is
+repaired within the time that is promised. So it is a mutant of its own, and goes together with others.
+"""
+
+from __future__ import annotations
+
+from deploy.chaos.mutants.mutant import Edit, Mutant
+
+RECOVER = "alertops/services/recover.py"
+
+NO_OVERDUE = Edit(
+    RECOVER,
+    "        _steps(Loss.OVERDUE, Step.dispatched_at.is_not(None) & _overdue(Step, Step.due_at, grace)),\n"
+    "        _attempts(\n"
+    "            Loss.OVERDUE,"
+    " Attempt.dispatched_at.is_not(None) & _overdue(Attempt, Attempt.due_at, grace)\n"
+    "        ),\n",
+    "",
+)
+OVERDUE = "the search for what is overdue, which repairs it in time"
+LOST = ("fired", "settled", "ended")
+
+MUTANTS = (
+    Mutant(
+        "overdue-ignored",
+        "recovery trusts the broker: what was dispatched is not looked for",
+        schedule="purged",
+        breaks=LOST,
+        edits=(NO_OVERDUE,),
+    ),
+    Mutant(
+        "undispatched-ignored",
+        "recovery does not look for rows whose wake-up was never published",
+        schedule="cut off",
+        breaks=LOST,
+        edits=(
+            Edit(
+                RECOVER,
+                "        _steps(Loss.NEVER_DISPATCHED, _never_dispatched(Step, grace)),\n"
+                "        _attempts(Loss.NEVER_DISPATCHED, _never_dispatched(Attempt, grace)),\n",
+                "",
+            ),
+        ),
+    ),
+    Mutant(
+        "leases-for-ever",
+        "recovery does not look for leases that have expired",
+        schedule="points",
+        breaks=("settled", "ended"),
+        edits=(
+            Edit(
+                RECOVER,
+                "        _leases(Loss.LEASE_EXPIRED, _overdue(Attempt, Attempt.lease_until, grace)),\n",
+                "",
+            ),
+        ),
+    ),
+    Mutant(
+        "marked-first",
+        "rows are marked as dispatched before they are published",
+        schedule="cut off",
+        breaks=LOST,
+        besides=OVERDUE,
+        edits=(
+            Edit(
+                "alertops/services/dispatch.py",
+                "        confirmed = self._publisher.publish(",
+                "        self._mark(session, wake_ups, now, recovering=recovering)\n"
+                "        confirmed = self._publisher.publish(",
+            ),
+            NO_OVERDUE,
+        ),
+    ),
+    Mutant(
+        "unroutable-confirmed",
+        "messages are published without `mandatory`: what no queue has taken counts as confirmed",
+        schedule="purged",
+        breaks=LOST,
+        edits=(Edit("tasks/publisher.py", "            mandatory=True,\n", ""),),
+    ),
+    Mutant(
+        "not-when-reconnected",
+        "recovery runs when a worker is ready, and neither at a reconnection nor on a tick",
+        schedule="wiped",
+        breaks=LOST,
+        besides="the tick: with it the reconnection is not needed",
+        edits=(
+            Edit(
+                "tasks/bootsteps.py",
+                '        request_recovery("connected")\n'
+                "        seconds = resources().timing.recovery_tick\n"
+                "        if seconds:\n"
+                "            self._tick = parent.timer.call_repeatedly("
+                'seconds, request_recovery, ("tick",))\n',
+                "        return\n",
+            ),
+        ),
+    ),
+    Mutant(
+        "epoch-ignored",
+        "a broker that was emptied passes for the one that had everything",
+        schedule="wiped",
+        breaks=LOST,
+        besides=OVERDUE,
+        edits=(
+            Edit(RECOVER, "        _fill_emptied_broker(run, marker)\n        for", "        for"),
+            NO_OVERDUE,
+        ),
+    ),
+    Mutant(
+        "acknowledged-early",
+        "messages are acknowledged when their task begins",
+        schedule="points",
+        breaks=LOST,
+        besides=OVERDUE,
+        edits=(
+            Edit("celeryconfig.py", "task_acks_late = True\n", "task_acks_late = False\n"),
+            NO_OVERDUE,
+        ),
+    ),
+    Mutant(
+        "commits-unflushed",
+        "`SET` instead of `SET LOCAL`: after its first mark a session flushes no commit any more",
+        schedule="database",
+        breaks=("accepted", "answered", "one execution"),
+        edits=(
+            Edit(
+                "alertops/db.py",
+                '    session.execute(text("SET LOCAL synchronous_commit = off"))\n',
+                '    session.execute(text("SET synchronous_commit = off"))\n',
+            ),
+        ),
+    ),
+)
