@@ -15,7 +15,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from alertops.models import Attempt, Execution, Step
+from alertops.models import Attempt, Execution, Step, TimelineEntry
 from alertops.verify.promises import Verdict
 from deploy.chaos.clients import Raised
 
@@ -38,6 +38,7 @@ def check_claims(verdict: Verdict, session: Session, history: Sequence[Raised], 
         session.scalars(select(Step)),
         session.scalars(select(Attempt)),
         lease=lease,
+        inserted=_inserted(session),
     )
     session.rollback()
 
@@ -50,21 +51,26 @@ def judge_claims(
     attempts: Iterable[Attempt],
     *,
     lease: timedelta,
+    inserted: Mapping[UUID, datetime] | None = None,
 ) -> None:
-    """The same for rows that were read."""
+    """The same for rows that were read; `inserted` says when an execution was, at the latest."""
     by_id = {execution.id: execution for execution in executions}
     by_key: defaultdict[str, list[Execution]] = defaultdict(list)
     for execution in by_id.values():
         by_key[execution.dedup_key or ""].append(execution)
     activity = _activity(steps, attempts, lease)
     for raised in history:
-        _accepted(verdict, raised, by_id, by_key[raised.key])
+        _accepted(verdict, raised, by_id, by_key[raised.key], inserted or {})
         if raised.acknowledged_at is not None:
             _answered(verdict, raised, raised.acknowledged_at, by_id, activity)
 
 
 def _accepted(
-    verdict: Verdict, raised: Raised, executions: Mapping[UUID, Execution], of_key: list[Execution]
+    verdict: Verdict,
+    raised: Raised,
+    executions: Mapping[UUID, Execution],
+    of_key: list[Execution],
+    inserted: Mapping[UUID, datetime],
 ) -> None:
     if raised.execution_id is not None:
         found = executions.get(raised.execution_id)
@@ -74,8 +80,15 @@ def _accepted(
     in_order = sorted(of_key, key=lambda execution: execution.created_at)
     for earlier, later in pairwise(in_order):
         # Exhausted, then raised again: a new alert, as nobody is being told of the old one any more.
-        over = earlier.ended_at is not None and earlier.ended_at <= later.created_at
+        began_at = inserted.get(later.id, later.created_at)
+        over = earlier.ended_at is not None and earlier.ended_at <= began_at
         verdict.require("one execution", later.id, over, f"{raised.key} opened {earlier.id} and {later.id}")
+
+
+def _inserted(session: Session) -> Mapping[UUID, datetime]:
+    """`created_at` is when a transaction began, which may have waited; the timeline says when it wrote."""
+    started = select(TimelineEntry.execution_id, TimelineEntry.at).where(TimelineEntry.event == "started")
+    return dict(session.execute(started).tuples().all())
 
 
 def _answered(

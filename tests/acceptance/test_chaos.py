@@ -281,6 +281,15 @@ class TestClaims:
         assert "one execution" in self.broken(self.raised(), self.execution(), second)
         assert not self.broken(self.raised(), self.execution(ended_at=at(4)), second)
 
+    def test_second_execution_began_when_it_was_written(self) -> None:
+        """Its transaction, and with it `created_at`, may have begun while the first was open."""
+        first, second = self.execution(ended_at=at(4)), self.execution(id=UUID(int=2), created_at=at(3))
+        for inserted, broken in ((at(4.5), False), (at(3.5), True)):
+            verdict, when = Verdict(), {second.id: inserted}
+            rows = ([first, second], [], [])
+            judge_claims(verdict, [self.raised()], *rows, lease=LEASE, inserted=when)
+            assert bool(verdict.violations) is broken
+
     @pytest.mark.parametrize("when", [None, at(12.5)])
     def test_acknowledge_that_was_answered_too_soon_is_seen(self, when: datetime | None) -> None:
         assert self.broken(self.raised(), self.execution(acknowledged_at=when)) == {"answered"}
