@@ -56,7 +56,7 @@ class Clients:
         self._numbers = iter(range(10_000))
         self._pending: list[Future[None]] = []
         user = Client(base_url)
-        user.sign_in("Chaos", "chaos@example.org", "a long password")
+        self._persistently(lambda: user.sign_in("Chaos", "chaos@example.org", "a long password"))
         self._token = user.token
         team_id = user.create_team("Chaos")
         self._flows = [user.create_flow(team_id, flow.name, flow.nodes) for flow in flows]
