@@ -16,7 +16,7 @@ from alertops.verify.history import History
 # What each promise says, in the order of an alert's journey.
 PROMISES = {
     "fired": "every step that came due before the answer has fired",
-    "planned": "the steps are the plan's, none skipped or repeated",
+    "planned": "the steps are the plan's, none skipped or repeated, and none fired without the next",
     "ordered": "no step overtook the one before it",
     "undrifted": "due times are the plan's, or were brought forward",
     "not early": "nothing fired or arrived before it was due",
@@ -161,6 +161,11 @@ class Judge:
         rows = [(step.number, step.node_index) for step in self.history.steps]
         execution = self.history.execution.id
         self.require("planned", rows == planned[: len(rows)], f"{execution} has steps {rows}")
+        # The next step is inserted with the firing: there is no moment without it.
+        followed = not rows or self.history.steps[-1].fired_at is None or len(rows) >= len(planned)
+        self.require(
+            "planned", followed, f"the last step of {execution} that is there has fired, of {planned}"
+        )
         for earlier, later in zip(self.history.steps, self.history.steps[1:], strict=False):
             if later.fired_at is not None:
                 in_order = earlier.fired_at is not None and earlier.fired_at <= later.fired_at

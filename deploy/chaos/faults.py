@@ -255,7 +255,7 @@ def resources_of(fault: PlannedFault) -> Sequence[str]:
         case "killed at a point":
             return ["api", *sorted(f"host {name}" for name in HOSTS)]
         case "frozen at a point":
-            return ["somebody frozen"]
+            return [f"whoever is frozen {fault.target}"]
         case "binding removed":
             return ["broker"]
         case "database sessions ended" | "wake-ups duplicated" | "stale wake-ups" | "queue purged":

@@ -11,11 +11,12 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 import psutil
 
 from alertops.faults import Action, Fault, Point
-from deploy.chaos.schedule import PlannedFault
+from deploy.chaos.schedule import STRIKES, PlannedFault
 from deploy.chaos.system import System, revive
 
 # Whether anybody comes by depends on what there is to do.
@@ -24,8 +25,9 @@ POLL_SECONDS = 0.02
 
 
 def killed_at_a_point(system: System, planned: PlannedFault) -> None:
-    """Whoever was killed is started again, as by a supervisor."""
-    if _strike(system, Fault(Point(planned.target), Action.KILL, 1)) is None:
+    """The first two who come by, so perhaps both hosts; they are started again, as by a supervisor."""
+    point = Point(planned.target)
+    if not _strike(system, Fault(point, Action.KILL, STRIKES)):
         return
     time.sleep(planned.seconds)
     for worker in system.fleet.workers:
@@ -35,30 +37,35 @@ def killed_at_a_point(system: System, planned: PlannedFault) -> None:
 
 
 def frozen_at_a_point(system: System, planned: PlannedFault) -> None:
-    """For longer than a lease, so that somebody else has taken over when it wakes, and does not know."""
-    frozen = _strike(system, Fault(Point(planned.target), Action.STOP, 1))
-    if frozen is None:
-        return
-    time.sleep(planned.seconds)
-    with suppress(psutil.NoSuchProcess):  # another fault has killed it meanwhile
-        psutil.Process(frozen).send_signal(signal.SIGCONT)
+    """Perhaps for longer than a lease: when it wakes, somebody else has taken over, and it does not know."""
+    for frozen in _strike(system, Fault(Point(planned.target), Action.STOP, 1)):
+        time.sleep(planned.seconds)
+        with suppress(psutil.NoSuchProcess):  # another fault has killed it meanwhile
+            psutil.Process(frozen).send_signal(signal.SIGCONT)
 
 
-def _strike(system: System, fault: Fault) -> int | None:
-    """Arm it, and wait until somebody came by; returns who, or None when nobody did."""
-    marker = system.struck / fault.marker(1)
-    marker.unlink()
-    if not _until(lambda: marker.exists() and bool(marker.read_text())):
-        with suppress(FileExistsError):  # somebody has just come by after all
+def _strike(system: System, fault: Fault) -> list[int]:
+    """Arm it, and wait until as many came by as it is for, or the time is over; returns who was struck."""
+    markers = [system.struck / fault.marker(number) for number in range(1, fault.times + 1)]
+    for marker in markers:
+        marker.unlink()
+    _until(lambda: all(_struck(marker) for marker in markers))
+    struck = []
+    for marker in markers:
+        try:
             marker.touch(exist_ok=False)
-            return None
-    return int(marker.read_text())
+        except FileExistsError:
+            _until(lambda: _struck(marker))  # noqa: B023  called before the next turn
+            struck.append(int(marker.read_text()))
+    return struck
 
 
-def _until(condition: Callable[[], bool]) -> bool:
+def _struck(marker: Path) -> bool:
+    """Whether somebody came by, and has put down who."""
+    return marker.exists() and bool(marker.read_text())
+
+
+def _until(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + COMES_BY_SECONDS
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
+    while not condition() and time.monotonic() < deadline:
         time.sleep(POLL_SECONDS)
-    return True

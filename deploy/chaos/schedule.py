@@ -26,6 +26,8 @@ POINTS = (
     *("before_transmit_mark", "after_transmit_mark", "after_transmit", "before_outcome", "after_outcome"),
     *("before_answer", "after_answer"),
 )
+# As many die at a point: both hosts, if it comes to the worst.
+STRIKES = 2
 
 # Each kind, what it may hit, and how many seconds it lasts (or, of what is killed, stays down).
 KINDS: dict[str, tuple[tuple[str, ...], tuple[float, float]]] = {

@@ -23,7 +23,7 @@ from alertops.faults import ALLOWED, FAULT, ONCE, Action, Fault, Point
 from alertops.schema import migrate
 from deploy.chaos.mailboxes import as_usual
 from deploy.chaos.proxy import Link, Network
-from deploy.chaos.schedule import POINTS
+from deploy.chaos.schedule import POINTS, STRIKES
 from deploy.local.errors import LocalStackError
 from deploy.local.fleet import CHECKOUT, Fleet
 from deploy.local.progress import Report
@@ -192,10 +192,12 @@ def _migrate(database_url: str, statements: Sequence[str]) -> None:
 def _armed(folder: Path) -> Mapping[str, str]:
     """What a fleet is told that is to be struck; the folder is made, with every place disarmed."""
     folder.mkdir(parents=True, exist_ok=True)
-    faults = [Fault(Point(point), action, 1) for point in POINTS for action in (Action.KILL, Action.STOP)]
+    times = {Action.KILL: STRIKES, Action.STOP: 1}
+    faults = [Fault(Point(point), action, times[action]) for point in POINTS for action in times]
     for fault in faults:
-        (folder / fault.marker(1)).touch()
-    named = ",".join(f"{fault.point}:{fault.action}:1" for fault in faults)
+        for number in range(1, fault.times + 1):
+            (folder / fault.marker(number)).touch()
+    named = ",".join(f"{fault.point}:{fault.action}:{fault.times}" for fault in faults)
     return {ALLOWED: "yes", ONCE: str(folder.resolve()), FAULT: named}
 
 

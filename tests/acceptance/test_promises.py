@@ -49,12 +49,13 @@ class Seen:
 
 
 def kept() -> Seen:
-    """Two steps, after 10 and 20 s, each told and received a little later; then acknowledged."""
+    """Two steps, after 10 and 20 s, each told and received a little later; acknowledged before the third."""
     execution = Execution(id=uuid4(), status="acknowledged", anchor_at=START, acknowledged_at=at(25))
     steps = [
         Step(number=n, node_index=n - 1, planned_at=at(10 * n), due_at=at(10 * n), fired_at=at(10 * n + 0.1))
         for n in (1, 2)
     ]
+    steps.append(Step(number=3, node_index=2, status="cancelled", planned_at=at(30), due_at=at(30)))
     attempts = [
         Attempt(
             execution_id=execution.id,
@@ -126,6 +127,10 @@ def fire(number: int, seconds: float) -> Callable[[Seen], Seen]:
 def drift(seen: Seen) -> Seen:
     seen.steps[1].planned_at = seen.steps[1].due_at = at(20.1)
     return seen
+
+
+def lose_the_next_step(seen: Seen) -> Seen:
+    return seen.only_first(mails=2, attempts=2, steps=2)
 
 
 def skip_a_node(seen: Seen) -> Seen:
@@ -224,6 +229,7 @@ def tell_another_team(seen: Seen) -> Seen:
         pytest.param(fire(2, 26), "silent", id="a step after the acknowledge"),
         pytest.param(drift, "undrifted", id="a due time that drifted"),
         pytest.param(skip_a_node, "planned", id="a skipped node"),
+        pytest.param(lose_the_next_step, "planned", id="a firing without the next step"),
         pytest.param(skip_a_step, "planned", id="a skipped step"),
         pytest.param(mail(1, 9), "not early", id="an early mail"),
         pytest.param(mail(1, 12), "once", id="a mail sent twice"),

@@ -115,8 +115,8 @@ MUTANTS = (
     Mutant(
         "next-step-later",
         "the next step is inserted in a transaction of its own, after the firing has committed",
-        schedule="points",
-        breaks=("fired", "ended"),
+        schedule="killed",
+        breaks=("planned", "fired", "ended"),
         edits=(
             Edit(
                 FIRE,

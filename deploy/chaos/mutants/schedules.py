@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from deploy.chaos.alerts import PlannedAlert
 from deploy.chaos.profiles import Profile
 from deploy.chaos.run import Plan, make_plan
 from deploy.chaos.schedule import WIPE, PlannedFault
@@ -21,10 +22,19 @@ class Schedule:
     profile: Profile
     only: tuple[str, ...] = ()
     faults: tuple[PlannedFault, ...] = ()
+    answered: bool = True
 
     def plan(self, base_url: str) -> Plan:
         plan = make_plan(self.seed, self.profile, base_url, self.only)
-        return replace(plan, bursts=[list(self.faults)]) if self.faults else plan
+        if self.faults:
+            plan = replace(plan, bursts=[list(self.faults)])
+        if not self.answered:
+            plan = replace(plan, phases=[[_unanswered(alert) for alert in phase] for phase in plan.phases])
+        return plan
+
+
+def _unanswered(alert: PlannedAlert) -> PlannedAlert:
+    return replace(alert, acknowledged_after=None)
 
 
 def _profile(executions: int, faults: int, burst_seconds: float) -> Profile:
@@ -38,22 +48,29 @@ SCHEDULES = {
         profile=_profile(90, 9, 9),
         only=("wake-ups duplicated", "stale wake-ups", "mail server drops"),
     ),
-    "points": Schedule(
-        "processes killed and frozen at named places, a mail server that refuses",
+    "killed": Schedule(
+        "processes killed at named places, a mail server that refuses; nobody answers",
         seed=11699,
-        profile=_profile(120, 9, 24),
+        profile=_profile(120, 5, 26),
         faults=(
-            PlannedFault(0.5, "mail server refuses", "mail", 9),
-            PlannedFault(1.0, "frozen at a point", "after_claim", 8),
-            PlannedFault(1.1, "killed at a point", "after_outcome", 0),
-            PlannedFault(1.2, "killed at a point", "after_outcome", 0),
+            PlannedFault(0.5, "mail server refuses", "mail", 6),
+            PlannedFault(1.0, "killed at a point", "after_outcome", 0),
             PlannedFault(8.0, "killed at a point", "after_fire", 0),
-            PlannedFault(8.1, "killed at a point", "after_fire", 0),
-            PlannedFault(8.2, "killed at a point", "before_fire", 0),
-            PlannedFault(9.0, "frozen at a point", "after_claim", 14),
-            PlannedFault(14.0, "killed at a point", "after_transmit", 0),
-            PlannedFault(14.1, "killed at a point", "after_transmit", 0),
+            PlannedFault(15.0, "killed at a point", "after_transmit", 0),
+            PlannedFault(20.0, "killed at a point", "before_fire", 0),
         ),
+        answered=False,
+    ),
+    "frozen": Schedule(
+        "senders frozen at named places, for longer than a lease; nobody answers",
+        seed=4939,
+        profile=_profile(70, 3, 18),
+        faults=(
+            PlannedFault(0.5, "frozen at a point", "after_claim", 14),
+            PlannedFault(5.0, "frozen at a point", "after_open", 8),
+            PlannedFault(9.0, "frozen at a point", "before_transmit_mark", 8),
+        ),
+        answered=False,
     ),
     "purged": Schedule(
         "queues purged, bindings removed",

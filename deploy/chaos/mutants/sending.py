@@ -36,7 +36,7 @@ MUTANTS = (
     Mutant(
         "unfenced",
         "mark and outcome are written by key, without the claim number",
-        schedule="points",
+        schedule="frozen",
         breaks=("once",),
         edits=(
             Edit(
@@ -57,7 +57,7 @@ MUTANTS = (
     Mutant(
         "repeat-unsaid",
         "a lease that expired after the mark is claimed again as if nothing had been sent",
-        schedule="points",
+        schedule="killed",
         breaks=("once", "held"),
         edits=(
             Edit(
@@ -118,7 +118,7 @@ MUTANTS = (
     Mutant(
         "retry-later",
         "a retry is inserted in a transaction of its own, after the failure has committed",
-        schedule="points",
+        schedule="killed",
         breaks=("retried", "ended"),
         edits=(
             Edit(

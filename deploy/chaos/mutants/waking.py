@@ -47,7 +47,7 @@ MUTANTS = (
     Mutant(
         "leases-for-ever",
         "recovery does not look for leases that have expired",
-        schedule="points",
+        schedule="frozen",
         breaks=("settled", "ended"),
         edits=(
             Edit(
@@ -112,7 +112,7 @@ MUTANTS = (
     Mutant(
         "acknowledged-early",
         "messages are acknowledged when their task begins",
-        schedule="points",
+        schedule="killed",
         breaks=LOST,
         besides=OVERDUE,
         edits=(
