@@ -64,11 +64,12 @@ SCHEDULES = {
     "frozen": Schedule(
         "senders frozen at named places, for longer than a lease; nobody answers",
         seed=4939,
-        profile=_profile(70, 3, 18),
+        profile=_profile(100, 3, 36),
+        # One after the other: somebody has to take over what a frozen one holds.
         faults=(
             PlannedFault(0.5, "frozen at a point", "after_claim", 14),
-            PlannedFault(5.0, "frozen at a point", "after_open", 8),
-            PlannedFault(9.0, "frozen at a point", "before_transmit_mark", 8),
+            PlannedFault(17.0, "frozen at a point", "after_claim", 14),
+            PlannedFault(33.0, "frozen at a point", "after_open", 8),
         ),
         answered=False,
     ),
