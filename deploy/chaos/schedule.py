@@ -19,6 +19,8 @@ HOSTS = ("a", "b")
 WORKERS = ("fire@a", "fire@b", "send@a", "send@b")
 LINKS = tuple(f"{who}-{what}" for who in ("a", "b", "api") for what in ("broker", "database"))
 QUEUES = ("fire", "send.email")
+# Where most wake-ups are at any time: workers hold at once whatever comes out.
+DELAY_QUEUES = ("celery_delayed_0", "celery_delayed_1", "celery_delayed_2")
 # Places of the protocol that every alert comes by, or most do (`alertops/faults.py`).
 POINTS = (
     *("before_start", "after_start", "before_publish", "after_publish", "before_mark", "after_mark"),
@@ -59,7 +61,7 @@ KINDS: dict[str, tuple[tuple[str, ...], tuple[float, float]]] = {
     "link reset": (LINKS, (1, 3)),
     "wake-ups duplicated": (("broker",), (0, 0)),
     "stale wake-ups": (("broker",), (0, 0)),
-    "queue purged": (QUEUES, (0, 0)),
+    "queue purged": ((*QUEUES, *DELAY_QUEUES), (0, 0)),
     "binding removed": (QUEUES, (0, 0)),
     "mail server hangs": (("mail",), (2, 6)),
     "mail server refuses": (("mail",), (2, 6)),

@@ -54,7 +54,7 @@ def main(*, only: tuple[str, ...], control: bool, json_file: Path | None, as_mar
     finally:
         stack.remove()
         forget(stack.root, keep_logs=False)
-    console.print(markdown(trials) if as_markdown else table(trials), markup=False)
+    console.print(markdown(trials) if as_markdown else table(trials), markup=False, soft_wrap=as_markdown)
     kept = all(trial.as_it_should for trial in trials)
     if kept:
         forget(root, keep_logs=False)

@@ -14,7 +14,8 @@ from deploy.chaos.mutants.trial import Trial
 
 def table(trials: Sequence[Trial]) -> Table:
     numbers = [Column(name, justify="right") for name in ("executions", "violations", "seconds")]
-    shown = Table("mutant", "schedule", numbers[0], "promise broken", *numbers[1:], "as it should be")
+    names = [Column(name, no_wrap=True) for name in ("mutant", "schedule", "promise broken")]
+    shown = Table(*names[:2], numbers[0], names[2], *numbers[1:], "as it should be")
     for trial in trials:
         name = trial.mutant.name if trial.mutant else "(none)"
         verdict = "yes" if trial.as_it_should else "NO"
