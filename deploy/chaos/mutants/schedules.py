@@ -48,6 +48,13 @@ SCHEDULES = {
         profile=_profile(90, 9, 9),
         only=("wake-ups duplicated", "stale wake-ups", "mail server drops"),
     ),
+    "dropped": Schedule(
+        "a mail server that drops, wake-ups duplicated and made early; nobody answers",
+        seed=13648,
+        profile=_profile(90, 12, 12),
+        only=("mail server drops", "wake-ups duplicated"),
+        answered=False,
+    ),
     "killed": Schedule(
         "processes killed at named places, a mail server that refuses; nobody answers",
         seed=11699,

@@ -84,7 +84,7 @@ MUTANTS = (
     Mutant(
         "hold-ignored",
         "`hold` is forgotten where a send was left open: it is tried again",
-        schedule="repeated",
+        schedule="dropped",
         breaks=("held",),
         edits=(
             Edit(
@@ -97,7 +97,7 @@ MUTANTS = (
     Mutant(
         "retry-early",
         "a retry is sent when it is woken, without a look at its pause",
-        schedule="repeated",
+        schedule="dropped",
         breaks=("not early",),
         besides="the guard in the UPDATE, which looks at the due time as well",
         edits=(
