@@ -91,7 +91,7 @@ def measure_undisturbed(system: System, plan: Plan, report: Report) -> Undisturb
     plan.clients.raise_all(plan.undisturbed, seconds)
     load, _, _ = os.getloadavg()
     plan.clients.catch_up()
-    _settle(system)
+    _settle(system, SETTLE_SECONDS)
     with system.sessions() as session:
         return Undisturbed.of(undisturbed.read_times(session), load)
 

@@ -38,7 +38,16 @@ def _unanswered(alert: PlannedAlert) -> PlannedAlert:
 
 
 def _profile(executions: int, faults: int, burst_seconds: float) -> Profile:
-    return Profile(executions, faults, wipes=0, burst_seconds=burst_seconds, calm_seconds=1.0)
+    return Profile(
+        executions,
+        faults,
+        wipes=0,
+        undisturbed_seconds=0,
+        judges_lateness=False,
+        fewest_nodes=2,
+        burst_seconds=burst_seconds,
+        calm_seconds=1.0,
+    )
 
 
 SCHEDULES = {

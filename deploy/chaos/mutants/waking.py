@@ -12,11 +12,8 @@ RECOVER = "alertops/services/recover.py"
 
 NO_OVERDUE = Edit(
     RECOVER,
-    "        _steps(Loss.OVERDUE, Step.dispatched_at.is_not(None) & _overdue(Step, Step.due_at, grace)),\n"
-    "        _attempts(\n"
-    "            Loss.OVERDUE,"
-    " Attempt.dispatched_at.is_not(None) & _overdue(Attempt, Attempt.due_at, grace)\n"
-    "        ),\n",
+    "        _steps(Loss.OVERDUE, Step.dispatched_at.is_not(None) & late_step),\n"
+    "        _attempts(Loss.OVERDUE, Attempt.dispatched_at.is_not(None) & late_attempt),\n",
     "",
 )
 OVERDUE = "the search for what is overdue, which repairs it in time"
@@ -52,7 +49,7 @@ MUTANTS = (
         edits=(
             Edit(
                 RECOVER,
-                "        _leases(Loss.LEASE_EXPIRED, _overdue(Attempt, Attempt.lease_until, grace)),\n",
+                "        _leases(Loss.LEASE_EXPIRED, late_lease),\n",
                 "",
             ),
         ),
