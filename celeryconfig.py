@@ -25,9 +25,11 @@ broker_connection_timeout = 4
 control_queue_exclusive = False
 # Looks for a broker that is away every 2 s; Celery's own pauses grow to 30 s.
 worker_consumer = "tasks.consumer:Consumer"
-# What Celery itself publishes waits for the broker's confirm. Wake-ups go through `tasks.publisher`,
-# which pipelines its confirms and sees what could not be routed.
-broker_transport_options = {"confirm_publish": True}
+# What Celery itself publishes, Flower's events and requests for recovery, does not wait for the broker's
+# confirm: a worker that waits for it, from a broker that is out of disk and takes nothing, would not run
+# what it has been given. Wake-ups go through `tasks.publisher`, which collects its confirms, and sees what
+# could not be routed.
+broker_transport_options = {"confirm_publish": False}
 
 # ---- queues
 # Every queue is a quorum queue in this list: Celery turns global QoS off when it sees one, and binds

@@ -1,8 +1,9 @@
 """Celery's consumer, where its ways are not ours.
 
 It looks for a broker that is away at ever longer intervals, up to 30 s: after an outage of a minute and a
-half a worker could stay away for longer than the repair takes that is promised. And it acknowledges, so
-deletes, a message that it cannot decode; here that becomes a dead letter.
+half a worker could stay away for longer than the repair takes that is promised. It acknowledges, so
+deletes, a message that it cannot decode; here that becomes a dead letter. And it binds every queue to the
+delay layer, but declares those alone that it consumes; on a new broker the others are not there yet.
 """
 
 from __future__ import annotations
@@ -13,13 +14,20 @@ from typing import Any
 import structlog
 from celery.worker.consumer import Consumer as CeleryConsumer
 
+from tasks.delay import declare_queues
+
 PAUSE_SECONDS = 2
 
 log = structlog.get_logger(__name__)
 
 
 class Consumer(CeleryConsumer):
-    """Pauses are constant between tries to connect, and nothing unreadable is lost."""
+    """Pauses are constant between tries to connect, all queues are there, and nothing unreadable is lost."""
+
+    def connect(self) -> Any:
+        connection = super().connect()
+        declare_queues(connection)
+        return connection
 
     def ensure_connected(self, conn: Any) -> Any:
         # Celery calls it without intervals, and has no setting for them.

@@ -52,13 +52,18 @@ def route(queue: str, delay_seconds: float) -> Route:
     return Route(level_name(level), calculate_routing_key(whole, queue), fraction)
 
 
+def declare_queues(connection: Connection) -> None:
+    """Declare the queues that workers consume, and the dead-letter queue behind them."""
+    for queue in task_queues():
+        queue.bind(connection.default_channel).declare()
+
+
 def declare_topology(connection: Connection) -> None:
     """Declare all that a wake-up can pass through; before the first publish, so that none is held.
 
     A delayed message whose last binding is missing is confirmed, and then waits for minutes.
     """
-    for queue in task_queues():
-        queue.bind(connection.default_channel).declare()
+    declare_queues(connection)
     declare_native_delayed_delivery_exchanges_and_queues(connection, "quorum")
     for queue in task_queues():
         bind_queue_to_native_delayed_delivery_exchange(connection, queue)

@@ -66,7 +66,7 @@ class Line:
         declare_topology(self._connection)
 
     def publish(self, messages: Sequence[Message], timeout: float, asked_at: float) -> list[bool]:
-        """Publish all, then wait for all confirms; whether each reached a queue.
+        """Publish all, then wait for all confirms, for so many seconds; whether each reached a queue.
 
         `asked_at`, on the monotonic clock, is when the delays of the messages began.
         """
@@ -170,7 +170,8 @@ class ConfirmingPublisher:
         """Publish on a line that is open, or on a new one.
 
         A line that was idle may be dead without knowing; then the batch is published once more. What
-        the first try got through is a duplicate wake-up, and those do nothing.
+        the first try got through is a duplicate wake-up, and those do nothing. One that does not answer
+        has used up the caller's time, and is not tried again.
         """
         asked_at = time.monotonic()
         try:
@@ -179,6 +180,8 @@ class ConfirmingPublisher:
                     return line.publish(messages, self._timeout, asked_at)
         except BROKER_ERRORS:
             self._forget_lines()
+            if time.monotonic() - asked_at >= self._timeout:
+                raise
         with self._new_line() as line:
             return line.publish(messages, self._timeout, asked_at)
 
