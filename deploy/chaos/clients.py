@@ -57,9 +57,9 @@ class Clients:
         self._pending: list[Future[None]] = []
         user = Client(base_url)
         self._persistently(lambda: user.sign_in("Chaos", "chaos@example.org", "a long password"))
-        self._token = user.token
+        self.token = user.token
         team_id = user.create_team("Chaos")
-        self._flows = [user.create_flow(team_id, flow.name, flow.nodes) for flow in flows]
+        self.flow_ids = [user.create_flow(team_id, flow.name, flow.nodes) for flow in flows]
 
     def raise_all(self, alerts: list[PlannedAlert], over_seconds: float) -> None:
         """Raise these at their times; returns when the last one was begun, or when told to stop."""
@@ -88,7 +88,7 @@ class Clients:
 
     def _raise(self, alert: PlannedAlert) -> None:
         client = self._client()
-        raised = Raised(self._own.number, alert.key, self._flows[alert.flow], datetime.now(UTC))
+        raised = Raised(self._own.number, alert.key, self.flow_ids[alert.flow], datetime.now(UTC))
         self.history.append(raised)
 
         def trigger() -> str:
@@ -135,7 +135,7 @@ class Clients:
         if not hasattr(self._own, "client"):
             # One user in several places: what is tested is not who may do what. Were each to log in, all at
             # the same time, hashing one password would be all that the API does for seconds.
-            self._own.client, self._own.number = Client(self._base_url, self._token), next(self._numbers)
+            self._own.client, self._own.number = Client(self._base_url, self.token), next(self._numbers)
         found: Client = self._own.client
         return found
 

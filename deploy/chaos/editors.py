@@ -85,14 +85,14 @@ def check_edits(session: Session, edits: Sequence[Edit]) -> Iterator[str]:
     versions = Counter((edit.flow_id, edit.version) for edit in edits)
     for (flow_id, version), count in versions.items():
         if count > 1:
-            yield f"{count} edits of flow {flow_id} were told that they made version {version}"
+            yield f"edits: {count} edits of flow {flow_id} were told that they made version {version}"
     newest = {
         str(row.id): row.revision_number for row in session.execute(select(Flow.id, Flow.revision_number))
     }
     session.rollback()
     for flow_id, version in versions:
         if newest[str(UUID(flow_id))] < version:
-            yield f"version {version} of flow {flow_id} was answered, and is not there"
+            yield f"edits: version {version} of flow {flow_id} was answered, and is not there"
 
 
 def _reorder(random: Random, client: Client, flow: dict[str, Any], etag: str) -> str:

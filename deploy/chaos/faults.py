@@ -22,6 +22,7 @@ from deploy.chaos.points import frozen_at_a_point, killed_at_a_point
 from deploy.chaos.schedule import HOSTS, WIPE, PlannedFault
 from deploy.chaos.system import System, revive
 from deploy.local import processes
+from deploy.local.errors import LocalStackError
 from deploy.local.server import Server
 from deploy.local.service import Service
 from deploy.local.smtp_sink import Behaviour, Drop, Hang, Refuse
@@ -35,6 +36,9 @@ END_OTHER_SESSIONS = """
 COPIES = 3
 AT_ONCE = 60
 MINUTES_WRONG = 3
+OBEYED_SECONDS = 30.0
+# Without other faults about 8 s, with a canary every 2 s.
+DEAF_SECONDS = 60.0
 MORE_THAN_ANY_DISK = "1000000GB"
 
 
@@ -51,6 +55,24 @@ def _host_killed(system: System, fault: PlannedFault) -> None:
     time.sleep(fault.seconds)
     for worker in host.services:
         revive(worker)
+
+
+def _worker_deafened(system: System, fault: PlannedFault) -> None:
+    """It is up, and is given nothing any more, until it finds that out and ends by itself."""
+    worker = system.worker(fault.target)
+    queue = schedule.QUEUES[fault.target.startswith("send")]
+    _in_time(lambda: system.deafen(fault.target, queue), OBEYED_SECONDS, f"{fault.target} to be deafened")
+    _in_time(lambda: not worker.running, DEAF_SECONDS, f"the end of {fault.target}, which is deaf")
+    time.sleep(fault.seconds)
+    revive(worker)
+
+
+def _in_time(condition: Callable[[], bool], seconds: float, what: str) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise LocalStackError(f"{what} was not seen within {seconds:g} s")
+        time.sleep(0.2)
 
 
 def _api_worker_killed(system: System, _fault: PlannedFault) -> None:
@@ -212,6 +234,7 @@ INJECTIONS: Mapping[str, Injection] = {
     "API paused": lambda system, fault: _paused(system.fleet.api, fault),
     "worker paused": lambda system, fault: _paused(system.worker(fault.target), fault),
     "worker restarted": _worker_restarted,
+    "worker deafened": _worker_deafened,
     schedule.CLOCK_AHEAD: _clock_wrong(MINUTES_WRONG * 60),
     schedule.CLOCK_BEHIND: _clock_wrong(-MINUTES_WRONG * 60),
     "killed at a point": killed_at_a_point,
@@ -248,7 +271,7 @@ def resources_of(fault: PlannedFault) -> Sequence[str]:
     match fault.kind:
         case "host lost power":
             return sorted([f"host {host}", f"{host}-broker", f"{host}-database"])
-        case "worker killed" | "worker paused" | "worker restarted" | "host killed":
+        case "worker killed" | "worker paused" | "worker restarted" | "worker deafened" | "host killed":
             return [f"host {host}"]
         case schedule.CLOCK_AHEAD | schedule.CLOCK_BEHIND:
             return [f"host {host}"]

@@ -93,6 +93,7 @@ class Figures:
     accepted: int
     tried_again: int
     acknowledged: int
+    edits: dict[str, int]
     executions: int
     steps: int
     mails: int
@@ -147,12 +148,18 @@ class Punctuality:
 
 @dataclass(frozen=True)
 class Run:
-    """What a run has left, but for the rows. `recovery` is how long after a fault it is not calm yet."""
+    """What a run has left, but for the rows.
+
+    `recovery` is how long after a fault it is not calm yet. `edits` counts the changes of flows by what they
+    were answered with, and `undone` says which of those that were made are not as they were answered.
+    """
 
     seed: int
     seconds: float
     recovery: timedelta
     history: Sequence[Raised]
+    edits: Mapping[str, int]
+    undone: Sequence[str]
     mails: Sequence[Mail]
     faults: Sequence[Fault]
     workers_gave_up: int
@@ -177,6 +184,7 @@ def figures_of(run: Run, verdict: Verdict, punctuality: Punctuality) -> Figures:
         accepted=sum(raised.accepted_at is not None for raised in run.history),
         tried_again=sum(raised.tries > 1 for raised in run.history),
         acknowledged=sum(raised.acknowledged_at is not None for raised in run.history),
+        edits=dict(sorted(run.edits.items())),
         executions=verdict.executions,
         steps=len(punctuality.times),
         mails=len(run.mails),
@@ -186,7 +194,10 @@ def figures_of(run: Run, verdict: Verdict, punctuality: Punctuality) -> Figures:
         not_as_planned=sum(bool(fault.error) for fault in run.faults),
         workers_gave_up=run.workers_gave_up,
         checked=sum(verdict.checked.values()),
-        broken={name: sum(broken[promise] for promise in of) for name, of in CATEGORIES.items()},
+        broken={
+            **{name: sum(broken[promise] for promise in of) for name, of in CATEGORIES.items()},
+            "edits undone": len(run.undone),
+        },
         explained_repeats=repeats,
         share_of_repeats=round(repeats / max(1, len(run.mails)), 4),
         lateness=punctuality.lateness(),
@@ -194,7 +205,7 @@ def figures_of(run: Run, verdict: Verdict, punctuality: Punctuality) -> Figures:
         worst_repair=punctuality.worst_repair(calm),
         undisturbed=run.undisturbed,
         left_out=dict(run.left_out),
-        violations=verdict.broken,
+        violations=[*verdict.broken, *run.undone],
     )
 
 

@@ -41,6 +41,10 @@ def _rows(figures: Figures) -> Iterator[tuple[str, object]]:
     yield "alerts raised / accepted", f"{figures.alerts} / {figures.accepted}"
     yield "of them tried again after an error", figures.tried_again
     yield "acknowledges answered", figures.acknowledged
+    yield "flows edited meanwhile, times", figures.edits.get("made", 0)
+    for outcome, count in figures.edits.items():
+        if outcome != "made":
+            yield f"  edits that were not: {outcome}", count
     yield "executions", figures.executions
     yield "steps fired", figures.steps
     yield "mails received", figures.mails

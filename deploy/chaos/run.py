@@ -20,6 +20,7 @@ from deploy.chaos.alerts import PlannedAlert, plan_alerts, plan_flows
 from deploy.chaos.claims import PROMISES as PROMISES_TO_CLIENTS
 from deploy.chaos.claims import check_claims
 from deploy.chaos.clients import Clients
+from deploy.chaos.editors import Editors, check_edits
 from deploy.chaos.figures import Figures, Punctuality, Run, Undisturbed, figures_of
 from deploy.chaos.injector import Injector
 from deploy.chaos.profiles import Profile
@@ -51,6 +52,7 @@ class Plan:
     undisturbed: list[PlannedAlert]
     bursts: list[list[PlannedFault]]
     clients: Clients
+    editors: Editors
     phases: list[list[PlannedAlert]]
     left_out: Mapping[str, str]
 
@@ -79,7 +81,9 @@ def make_plan(
     phases = [plan_alerts(random, flows, size, f"{seed}-{i}") for i, size in enumerate(sizes)]
     steady = undisturbed.plan(profile.undisturbed_seconds, FLOWS, f"{seed}")
     clients = Clients(base_url, [*flows, undisturbed.FLOW])
-    return Plan(seed, profile, steady, bursts, clients, phases, left_out)
+    # Not the flow of the steady rate, which is measured.
+    editors = Editors(base_url, clients.token, clients.flow_ids[:FLOWS], seed)
+    return Plan(seed, profile, steady, bursts, clients, editors, phases, left_out)
 
 
 def measure_undisturbed(system: System, plan: Plan, report: Report) -> Undisturbed | None:
@@ -102,6 +106,7 @@ def play(
     """Let alerts and faults come together, phase by phase; returns when all that can end has ended."""
     injector = Injector(system, report)
     seconds = plan.profile.phase_seconds(rate)
+    plan.editors.start()
     try:
         for number, (alerts, burst) in enumerate(zip(plan.phases, plan.bursts, strict=True), start=1):
             report(f"Phase {number} of {len(plan.phases)}: {len(alerts)} alerts, {len(burst)} faults")
@@ -112,6 +117,7 @@ def play(
     except BaseException:
         plan.clients.stop()
         raise
+    plan.editors.finish()
     report("Waiting until every execution has come to its end ...")
     plan.clients.finish()
     _settle(system, settle_seconds)
@@ -148,11 +154,15 @@ def judge_run(
     measured: Undisturbed | None = None,
 ) -> Figures:
     """Check everything, and print the evidence of what was broken."""
+    with system.sessions() as session:
+        undone = list(check_edits(session, plan.editors.edits))
     run = Run(
         seed=plan.seed,
         seconds=seconds,
         recovery=RECOVERY,
         history=plan.clients.history,
+        edits=plan.editors.outcomes,
+        undone=undone,
         mails=[Mail.read(received.received_at, received.message) for received in system.sink.messages],
         faults=sorted(injector.faults, key=lambda fault: fault.began_at),
         workers_gave_up=system.workers_gave_up,
@@ -165,6 +175,6 @@ def judge_run(
             session, run.mails, deadline=lambda due_at: calm.deadline(due_at, REPAIRED_WITHIN)
         )
         check_claims(verdict, session, run.history, LEASE)
-        for line in explain(session, verdict.violations, run.mails, run.faults):
+        for line in (*undone, *explain(session, verdict.violations, run.mails, run.faults)):
             console.print(line, markup=False, highlight=False, soft_wrap=True)
         return figures_of(run, verdict, Punctuality.read(session))

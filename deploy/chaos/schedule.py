@@ -42,6 +42,7 @@ KINDS: dict[str, tuple[tuple[str, ...], tuple[float, float]]] = {
     "API paused": (("api",), (2, 8)),
     "worker paused": (WORKERS, (2, 8)),
     "worker restarted": (WORKERS, (0, 0)),
+    "worker deafened": (WORKERS, (0, 0)),
     CLOCK_AHEAD: (WORKERS, (15, 30)),
     CLOCK_BEHIND: (WORKERS, (15, 30)),
     "killed at a point": (POINTS, (0, 1)),

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from amqp.exceptions import NotFound
+from amqp.exceptions import AMQPError, NotFound
 from celery import Celery
 from celery.utils import uuid
 from kombu import Producer
+from kombu.exceptions import KombuError
 from sqlalchemy import create_engine, text
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -33,12 +34,15 @@ from deploy.local.stack import Addresses, PrivateStack
 
 T = TypeVar("T")
 
+BROKER_ERRORS = (OSError, AMQPError, KombuError)
+
 # What shortens a run: everything that is waited for after a loss, but the pauses between re-dispatches.
 SETTINGS: Mapping[str, str] = {
     "ALERTOPS_SEND_DEADLINE_SECONDS": "4",
     "ALERTOPS_LEASE_MARGIN_SECONDS": "2",
     "ALERTOPS_RECOVERY_TICK_SECONDS": "5",
     "ALERTOPS_RECOVERY_GRACE_SECONDS": "2",
+    "ALERTOPS_CANARY_SECONDS": "2",
     "ALERTOPS_ACCESS_TOKEN_SECONDS": "86400",
 }
 REVIVE_SECONDS = 120.0
@@ -90,6 +94,17 @@ class System:
     def unbind(self, queue: str) -> None:
         """Take the way away by which undelayed messages come to a queue."""
         self._with_channel(lambda channel: channel.queue_unbind(queue, exchange=EXCHANGE, routing_key=queue))
+
+    def deafen(self, worker: str, queue: str) -> bool:
+        """Have a worker no longer be given what comes to this queue; whether it said that it was told."""
+        try:
+            with self.celery.connection_for_write(connect_timeout=2) as connection:
+                told = self.celery.control.cancel_consumer(
+                    queue, destination=[worker], reply=True, timeout=2, connection=connection
+                )
+        except BROKER_ERRORS:
+            return False
+        return bool(told)
 
     def _with_channel(self, act: Callable[[Any], T]) -> T:
         """On a broker that was just emptied, what is looked for is there only when the fleet is back."""

@@ -68,6 +68,7 @@ def test_promises_are_kept_under_faults(tmp_path: Path) -> None:
     measured = undisturbed.plan(PROFILES["short"].undisturbed_seconds, 0, "")
     assert figures["alerts"] == figures["accepted"] == 330 + len(measured)
     assert figures["executions"] >= 330 + len(measured)
+    assert figures["edits"]["made"] > 20, "flows were to be edited in flight"
     assert figures["steps"] > 300
     assert figures["mails"] > 300
     assert figures["faults"] == 33
