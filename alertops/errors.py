@@ -19,6 +19,10 @@ class ConfigurationError(AlertOpsError):
         super().__init__("the configuration is not usable:\n" + "\n".join(f"  - {p}" for p in problems))
 
 
+class SigningKeysError(AlertOpsError):
+    """The file of keys that sign tokens cannot be used; the sentence never quotes what is in it."""
+
+
 class NotFoundError(AlertOpsError):
     """There is no such object, or none that this caller may see."""
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from alertops.config import Environment, Settings, read_settings
+from alertops.errors import SigningKeysError
+from alertops.signing_keys import KeyRing, read_keys
 
 MAX_BODY_BYTES = 1024 * 1024
 
 # One fixed algorithm: a token cannot choose how it is verified.
-_JWT_ALGORITHM = "HS256"
+_JWT_ALGORITHM = "EdDSA"
 _JWT_ISSUER = "alertops"
 _JWT_AUDIENCE = "alertops-api"
 
@@ -22,7 +25,7 @@ class ApiSettings:
     """The core settings, and those of accounts and tokens. Lifetimes are in seconds."""
 
     core: Settings
-    jwt_secret: str = field(repr=False)
+    signing_keys: KeyRing = field(repr=False)
     access_token_seconds: int = 15 * 60
     refresh_token_seconds: int = 30 * 24 * 3600
 
@@ -30,12 +33,25 @@ class ApiSettings:
 def load_api_settings(variables: Mapping[str, str] | None = None) -> ApiSettings:
     """Settings from the environment (or from `variables`); raises `ConfigurationError` with every fault."""
     environment = Environment(variables)
-    secret = environment.text("ALERTOPS_JWT_SECRET", at_least=32)
+    keys = _signing_keys(environment)
     access = environment.number("ALERTOPS_ACCESS_TOKEN_SECONDS", 15 * 60, low=60, high=24 * 3600)
     refresh = environment.number(
         "ALERTOPS_REFRESH_TOKEN_SECONDS", 30 * 24 * 3600, low=3600, high=365 * 24 * 3600
     )
-    return read_settings(environment, lambda core: ApiSettings(core, secret, int(access), int(refresh)))
+    return read_settings(environment, lambda core: ApiSettings(core, keys(), int(access), int(refresh)))
+
+
+def _signing_keys(environment: Environment) -> Callable[[], KeyRing]:
+    """Read the file of keys; what is returned gives the keys, once no fault was found."""
+    file = environment.text("ALERTOPS_JWT_KEYS_FILE")
+    if not file:
+        return KeyRing.new
+    try:
+        ring = read_keys(Path(file))
+    except SigningKeysError as error:
+        environment.problems.append(f"ALERTOPS_JWT_KEYS_FILE: {error}; `alertops keys generate` makes one")
+        return KeyRing.new
+    return lambda: ring
 
 
 def flask_config(settings: ApiSettings) -> dict[str, Any]:
@@ -43,7 +59,6 @@ def flask_config(settings: ApiSettings) -> dict[str, Any]:
     return {
         "SQLALCHEMY_DATABASE_URI": settings.core.database_url,
         "MAX_CONTENT_LENGTH": MAX_BODY_BYTES,
-        "JWT_SECRET_KEY": settings.jwt_secret,
         "JWT_ALGORITHM": _JWT_ALGORITHM,
         "JWT_DECODE_ALGORITHMS": [_JWT_ALGORITHM],
         "JWT_ENCODE_ISSUER": _JWT_ISSUER,

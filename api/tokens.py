@@ -5,19 +5,26 @@ from __future__ import annotations
 from typing import Any, cast
 from uuid import UUID
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from flask import Flask, Response, current_app
 from flask_jwt_extended import JWTManager, create_access_token, create_refresh_token, get_current_user
+from jwt import InvalidTokenError
 
 from alertops.models import User
+from alertops.signing_keys import KeyRing
 from api.errors import BEARER
 from api.extensions import session
 from api.problems import problem
 
+# The kind of token in its header (RFC 9068): nothing else that these keys may sign one day passes for it.
+_KIND = "at+jwt"
+
 _jwt = JWTManager()
 
 
-def init_tokens(app: Flask) -> None:
-    """Make the application understand bearer tokens."""
+def init_tokens(app: Flask, keys: KeyRing) -> None:
+    """Make the application sign and understand bearer tokens."""
+    app.extensions["alertops.signing_keys"] = keys
     _jwt.init_app(app)
 
 
@@ -38,6 +45,48 @@ def access_token(user_id: UUID) -> dict[str, Any]:
 def token_pair(user_id: UUID) -> dict[str, Any]:
     """An access token, and the refresh token that gets the next ones."""
     return {**access_token(user_id), "refresh_token": create_refresh_token(str(user_id))}
+
+
+def _keys() -> KeyRing:
+    return cast(KeyRing, current_app.extensions["alertops.signing_keys"])
+
+
+@_jwt.encode_key_loader
+def _key_to_sign_with(_identity: str) -> Ed25519PrivateKey:
+    return _keys().signing_key
+
+
+@_jwt.additional_headers_loader
+def _name_of_the_key(_identity: str) -> dict[str, str]:
+    return {"kid": _keys().signing_id, "typ": _KIND}
+
+
+@_jwt.decode_key_loader
+def _key_to_verify_with(header: dict[str, Any], _claims: dict[str, Any]) -> Ed25519PublicKey:
+    # The header is not verified yet: it only chooses among our own keys, and never the algorithm.
+    key = _keys().verifying.get(str(header.get("kid")))
+    if key is None or header.get("typ") != _KIND:
+        raise InvalidTokenError("not signed by a key of ours, or not as an access token")
+    return key
+
+
+@_jwt.token_verification_loader
+def _is_complete(_header: dict[str, Any], claims: dict[str, Any]) -> bool:
+    """Whether the claims are those of a token as we make them; what is there, PyJWT has checked."""
+    # flask-jwt-extended takes every type but `refresh` for an access token.
+    return (
+        claims["type"] in ("access", "refresh")
+        and "exp" in claims
+        and all(_is_uuid(claims.get(name)) for name in ("sub", "jti"))
+    )
+
+
+def _is_uuid(value: Any) -> bool:
+    try:
+        UUID(value)
+    except (ValueError, TypeError, AttributeError):
+        return False
+    return True
 
 
 @_jwt.user_lookup_loader

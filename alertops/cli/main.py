@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from alertops.cli.dead_letters import dead_letters_group
+from alertops.cli.keys import keys
 from alertops.cli.verify import verify
 from alertops.cli.workers import workers
 
@@ -15,5 +16,6 @@ def main() -> None:
 
 
 main.add_command(dead_letters_group)
+main.add_command(keys)
 main.add_command(verify)
 main.add_command(workers)

@@ -7,7 +7,7 @@
     mail sink    takes every mail and keeps it in a Maildir; for people without a mail server
 
 The fleet belongs to a root folder, as the servers of `stack` do: the addresses it listens on and the
-secret that signs its tokens are remembered there, its logs are in `log/`.
+keys that sign its tokens are remembered there, its logs are in `log/`.
 """
 
 import os
@@ -21,6 +21,7 @@ from celery import Celery
 from kombu.exceptions import KombuError
 
 import deploy
+from alertops.signing_keys import generate_keys
 from deploy.local import ports
 from deploy.local.identity import Identity
 from deploy.local.service import READY_SECONDS, Processes, Service
@@ -128,6 +129,10 @@ class Fleet(Processes):
         return self.root / "log"
 
     @property
+    def _signing_keys(self) -> Path:
+        return self.root / "signing-keys.pem"
+
+    @property
     def workers(self) -> list[Service]:
         """Every Celery worker, by the name that it has in Celery."""
         return [service for host in self.hosts.values() for service in host.services]
@@ -148,13 +153,15 @@ class Fleet(Processes):
             service.wait_ready(timeout)
 
     def _remember(self) -> Identity:
-        """Ports and secret of last time; ports that somebody took meanwhile are chosen anew."""
+        """Ports and keys of last time; ports that somebody took meanwhile are chosen anew."""
         self.root.mkdir(parents=True, exist_ok=True)
         file = self.root / "fleet.json"
         identity = Identity.read(file, self.root) or Identity.new(self.root, self.folder)
         if not self.running:
             identity = identity.with_free_ports(("api", "flower", "smtp"))
             identity.write(file)
+        if not self._signing_keys.exists():
+            generate_keys(self._signing_keys)
         return identity
 
     def _told(self, addresses: Addresses, smtp_port: int, extra: Mapping[str, str]) -> dict[str, str]:
@@ -169,7 +176,7 @@ class Fleet(Processes):
             "ALERTOPS_SMTP_PORT": str(smtp_port),
             "ALERTOPS_SMTP_SECURITY": "none",
             "ALERTOPS_MAIL_FROM": "alerts@alertops.test",
-            "ALERTOPS_JWT_SECRET": self._identity.password,
+            "ALERTOPS_JWT_KEYS_FILE": str(self._signing_keys),
             "ALERTOPS_LOG_FORMAT": "console",
             # Flower's API is open, and Flower listens on 127.0.0.1 alone.
             "FLOWER_UNAUTHENTICATED_API": "true",

@@ -21,10 +21,8 @@ from api.config import load_api_settings
 from deploy.local.databases import create_database, drop_database
 from deploy.local.stack import PrivateStack
 from tasks.depths import QueueDepths
+from tests.api_environment import NO_BROKER, api_environment
 from tests.integration.world import World
-
-# Nothing listens there: the API has to do without a broker.
-NO_BROKER = "amqp://nobody:nothing@127.0.0.1:1/"
 
 
 class RecordingPublisher:
@@ -42,16 +40,7 @@ def application(
     database_url: str, publisher: Publisher, broker_url: str = NO_BROKER, **variables: str
 ) -> Flask:
     """The API as `api.wsgi` puts it together, except for the publisher."""
-    settings = load_api_settings(
-        {
-            "ALERTOPS_DATABASE_URL": database_url,
-            "ALERTOPS_BROKER_URL": broker_url,
-            "ALERTOPS_JWT_SECRET": "a secret for the tests, long enough",
-            "ALERTOPS_SMTP_HOST": "127.0.0.1",
-            "ALERTOPS_MAIL_FROM": "alerts@alertops.test",
-            **variables,
-        }
-    )
+    settings = load_api_settings(api_environment(database_url, broker_url, **variables))
     queues = QueueDepths(Celery(broker=broker_url, set_as_current=False))
     return create_app(settings, publisher, queues)
 
