@@ -7,7 +7,7 @@
     preconditions.py  ETags, and which version a change was made for
     schemas/        what goes in and out
     views/          one blueprint per noun
-    tokens.py       who is calling
+    tokens.py       who is calling; client.py is from where
     errors.py       errors -> RFC 9457 problems; problems.py is what those look like
     openapi.py      the description, and the pages to read it
     readiness.py    is this process of use?
@@ -34,7 +34,7 @@ from api.metrics import init_metrics
 from api.openapi import init_openapi
 from api.readiness import init_readiness
 from api.tokens import init_tokens
-from api.views import auth, executions, flows, health, me, metrics, nodes, revisions, teams
+from api.views import auth, executions, flows, health, me, metrics, nodes, revisions, sessions, teams
 
 
 def create_app(settings: ApiSettings, publisher: Publisher, queues: QueueReader) -> Flask:
@@ -51,6 +51,7 @@ def create_app(settings: ApiSettings, publisher: Publisher, queues: QueueReader)
     init_metrics(app, settings.core, queues, version("alertops"))
     register_error_handlers(app)
     api = init_openapi(app, version("alertops"))
-    for module in (auth, me, teams, flows, nodes, revisions, executions, health, metrics):
+    nouns = (auth, sessions, me, teams, flows, nodes, revisions, executions, health, metrics)
+    for module in nouns:
         api.register_blueprint(module.blueprint)
     return app

@@ -62,7 +62,7 @@ def init_openapi(app: Flask, version: str) -> OpenApi:
     app.url_map.converters["number"] = NumberConverter
     api.register_converter(NumberConverter, lambda _: {"type": "integer", "minimum": 1})
     api.spec.components.security_scheme("accessToken", _BEARER)
-    api.spec.components.security_scheme("refreshToken", _BEARER)
+    api.spec.components.security_scheme("refreshToken", {"type": "http", "scheme": "bearer"})
     api.spec.components.schema("EmailRecipient", schema=EmailRecipient)
     api.spec.components.schema("UserRecipient", schema=UserRecipient)
     # The pages come with the package: no browser has to fetch code from somewhere else.

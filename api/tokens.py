@@ -6,11 +6,15 @@ from typing import Any, cast
 from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from flask import Flask, Response, current_app
-from flask_jwt_extended import JWTManager, create_access_token, create_refresh_token, get_current_user
+from flask import Flask, Response, current_app, request
+from flask_jwt_extended import JWTManager, create_access_token, get_current_user, get_jwt
 from jwt import InvalidTokenError
+from sqlalchemy import func, select
 
-from alertops.models import User
+from alertops.errors import AuthenticationError
+from alertops.models import LoginSession, User
+from alertops.services.open_session import OpenSession
+from alertops.services.refresh_token import RefreshToken
 from alertops.signing_keys import KeyRing
 from api.errors import BEARER
 from api.extensions import session
@@ -33,18 +37,29 @@ def caller() -> User:
     return cast(User, get_current_user())
 
 
-def access_token(user_id: UUID) -> dict[str, Any]:
-    """A fresh access token, as OAuth 2 names its parts (RFC 6749, 5.1)."""
+def current_session_id() -> UUID:
+    """The login session that the caller's token belongs to."""
+    return UUID(get_jwt()["sid"])
+
+
+def token_pair(opened: OpenSession) -> dict[str, Any]:
+    """An access token, as OAuth 2 names its parts (RFC 6749, 5.1), and the token that gets the next ones."""
+    claims = {"sid": str(opened.id)}
     return {
-        "access_token": create_access_token(str(user_id)),
+        "access_token": create_access_token(str(opened.user_id), additional_claims=claims),
         "token_type": "Bearer",
         "expires_in": int(current_app.config["JWT_ACCESS_TOKEN_EXPIRES"].total_seconds()),
+        "refresh_token": opened.refresh_token.as_text(),
     }
 
 
-def token_pair(user_id: UUID) -> dict[str, Any]:
-    """An access token, and the refresh token that gets the next ones."""
-    return {**access_token(user_id), "refresh_token": create_refresh_token(str(user_id))}
+def presented_refresh_token() -> RefreshToken:
+    """The refresh token that came with this request, as its bearer token; `AuthenticationError` else."""
+    given = request.authorization
+    token = RefreshToken.parse(given.token or "") if given and given.type == "bearer" else None
+    if token is None:
+        raise AuthenticationError("This needs a refresh token: Authorization: Bearer <refresh token>.")
+    return token
 
 
 def _keys() -> KeyRing:
@@ -77,7 +92,7 @@ def _is_complete(_header: dict[str, Any], claims: dict[str, Any]) -> bool:
     return (
         claims["type"] in ("access", "refresh")
         and "exp" in claims
-        and all(_is_uuid(claims.get(name)) for name in ("sub", "jti"))
+        and all(_is_uuid(claims.get(name)) for name in ("sub", "jti", "sid"))
     )
 
 
@@ -91,8 +106,20 @@ def _is_uuid(value: Any) -> bool:
 
 @_jwt.user_lookup_loader
 def _find_caller(_header: dict[str, Any], claims: dict[str, Any]) -> User | None:
-    # Looked up on each request: a token must not outlive its account.
-    return session().get(User, UUID(claims["sub"]))
+    # Looked up on each request, in one query: a token must not outlive its account or its session.
+    return (
+        session()
+        .scalars(
+            select(User)
+            .join(LoginSession, LoginSession.user_id == User.id)
+            .where(
+                User.id == UUID(claims["sub"]),
+                LoginSession.id == UUID(claims["sid"]),
+                LoginSession.expires_at > func.clock_timestamp(),
+            )
+        )
+        .one_or_none()
+    )
 
 
 @_jwt.unauthorized_loader

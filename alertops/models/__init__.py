@@ -4,6 +4,7 @@ from alertops.models.attempt import Attempt
 from alertops.models.broker_epoch import BrokerEpoch
 from alertops.models.execution import Execution, Step
 from alertops.models.flow import Flow, FlowNode, FlowRevision
+from alertops.models.login_session import LoginSession
 from alertops.models.recovery_total import RecoveryTotal
 from alertops.models.team import Membership, Team
 from alertops.models.timeline import TimelineEntry
@@ -16,6 +17,7 @@ __all__ = [
     "Flow",
     "FlowNode",
     "FlowRevision",
+    "LoginSession",
     "Membership",
     "RecoveryTotal",
     "Step",

@@ -41,11 +41,26 @@ class MeSchema(UserSchema):
     memberships = fields.List(fields.Nested(MembershipSchema), required=True)
 
 
-class AccessTokenSchema(Schema):
+class TokenPairSchema(Schema):
     access_token = fields.String(required=True)
     token_type = fields.String(required=True, metadata={"enum": ["Bearer"]})
     expires_in = fields.Integer(required=True, metadata={"description": "Seconds."})
+    refresh_token = fields.String(
+        required=True, metadata={"description": "Good for one refresh, which answers the next one."}
+    )
 
 
-class TokenPairSchema(AccessTokenSchema):
-    refresh_token = fields.String(required=True)
+class SessionSchema(Schema):
+    """A device where somebody is logged in."""
+
+    id = fields.UUID(required=True)
+    current = fields.Boolean(required=True, metadata={"description": "Whether this request belongs to it."})
+    created_at = Instant(required=True)
+    refreshed_at = Instant(required=True)
+    expires_at = Instant(required=True, metadata={"description": "Unless it is refreshed before."})
+    address = fields.String(required=True, allow_none=True)
+    user_agent = fields.String(required=True, allow_none=True)
+
+
+class SessionsSchema(Schema):
+    items = fields.List(fields.Nested(SessionSchema), required=True)

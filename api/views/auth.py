@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import timedelta
+from typing import Any, cast
 
-from flask_jwt_extended import verify_jwt_in_request
+from flask import current_app
 
 from alertops.models import User
-from alertops.services.authenticate import authenticate
+from alertops.services.log_in import log_in
+from alertops.services.refresh_session import refresh_session
 from alertops.services.register_user import register_user
 from api.blueprints import PREFIX, Blueprint
+from api.client import calling_client
 from api.extensions import session
-from api.schemas.accounts import (
-    AccessTokenSchema,
-    LoginInput,
-    RegistrationInput,
-    TokenPairSchema,
-    UserSchema,
-)
+from api.schemas.accounts import LoginInput, RegistrationInput, TokenPairSchema, UserSchema
 from api.schemas.nothing import NothingInput
-from api.tokens import access_token, caller, token_pair
+from api.tokens import presented_refresh_token, token_pair
 
 blueprint = Blueprint("auth", __name__, url_prefix=f"{PREFIX}/auth", description="Accounts and tokens")
 
@@ -41,14 +38,19 @@ def register(registration: dict[str, Any]) -> User:
 @blueprint.doc(security=[])
 def login(credentials: dict[str, Any]) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Get tokens for an e-mail address and its password."""
-    return token_pair(authenticate(session(), **credentials)), 200, _NO_STORE
+    opened = log_in(session(), **credentials, client=calling_client(), lifetime=_lifetime())
+    return token_pair(opened), 200, _NO_STORE
 
 
 @blueprint.post("/refresh")
 @blueprint.arguments(NothingInput, required=False)
-@blueprint.response(200, AccessTokenSchema)
+@blueprint.response(200, TokenPairSchema)
 @blueprint.doc(security=[{"refreshToken": []}])
 def refresh(_: dict[str, Any]) -> tuple[dict[str, Any], int, dict[str, str]]:
-    """Get a new access token; send the refresh token as the bearer token."""
-    verify_jwt_in_request(refresh=True)
-    return access_token(caller().id), 200, _NO_STORE
+    """Get new tokens; send the refresh token as the bearer token. It is spent by this."""
+    opened = refresh_session(session(), presented_refresh_token(), calling_client(), _lifetime())
+    return token_pair(opened), 200, _NO_STORE
+
+
+def _lifetime() -> timedelta:
+    return cast(timedelta, current_app.config["REFRESH_TOKEN_LIFETIME"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -14,8 +15,9 @@ from werkzeug.test import TestResponse
 
 from alertops.db import Base
 from alertops.models import User
+from alertops.services.open_session import Client, open_session
 from api.extensions import db
-from api.tokens import access_token
+from api.tokens import token_pair
 
 API = "/api/v1"
 
@@ -27,6 +29,8 @@ class Person:
     client: FlaskClient
     id: UUID
     token: str
+    session_id: UUID
+    refresh_token: str
 
     def call(self, method: str, path: str, body: Any = None, **more: Any) -> TestResponse:
         if body is not None:
@@ -55,7 +59,9 @@ def person(app: Flask, name: str) -> Person:
         user = User(email=f"{name}@example.org", name=name, password_hash="cannot log in")
         db.session.add(user)
         db.session.commit()
-        return Person(app.test_client(), user.id, access_token(user.id)["access_token"])
+        opened = open_session(db.session(), user.id, Client(), timedelta(days=1))
+        tokens = token_pair(opened)
+        return Person(app.test_client(), user.id, tokens["access_token"], opened.id, tokens["refresh_token"])
 
 
 def a_node(name: str = "first", **changes: Any) -> dict[str, Any]:

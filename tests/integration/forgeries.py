@@ -40,7 +40,7 @@ def claims_of(token: str) -> dict[str, Any]:
     return claims
 
 
-_NEEDED = ("exp", "iss", "aud", "sub", "jti")
+_NEEDED = ("exp", "iss", "aud", "sub", "jti", "sid")
 
 
 def _claims() -> dict[str, dict[str, Any]]:
@@ -55,6 +55,8 @@ def _claims() -> dict[str, dict[str, Any]]:
         "nobody": {"sub": str(uuid4())},
         "a subject that is no id": {"sub": "admin"},
         "an id that is none": {"jti": "1"},
+        "a session that is none": {"sid": "1"},
+        "a session that has ended": {"sid": str(uuid4())},
         "a refresh token": {"type": "refresh"},
         "another type": {"type": "id"},
     }

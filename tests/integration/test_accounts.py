@@ -102,17 +102,6 @@ def test_a_login_renews_a_hash_of_weaker_parameters(client: FlaskClient, session
     assert login(client).status_code == 200
 
 
-def test_a_refresh_token_gets_an_access_token_and_nothing_else(client: FlaskClient) -> None:
-    register(client)
-    tokens = login(client).json or {}
-    refreshed = client.post(f"{API}/auth/refresh", headers=bearer(tokens["refresh_token"]))
-    assert refreshed.status_code == 200
-    access = (refreshed.json or {})["access_token"]
-    assert client.get(f"{API}/me", headers=bearer(access)).status_code == 200
-    assert_problem(client.get(f"{API}/me", headers=bearer(tokens["refresh_token"])), 401)
-    assert_problem(client.post(f"{API}/auth/refresh", headers=bearer(access)), 401)
-
-
 def test_answers_with_tokens_are_not_cached(client: FlaskClient) -> None:
     register(client)
     assert login(client).headers["Cache-Control"] == "no-store"

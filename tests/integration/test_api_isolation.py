@@ -54,7 +54,14 @@ def ids(app: Flask) -> dict[str, Any]:
     flow = ann.make(f"/teams/{team}/flows", a_flow(a_node(), a_node("second")))
     execution = ann.make(f"/flows/{flow['id']}/executions", {"summary": "disk full"})["id"]
     node = flow["nodes"][0]["id"]
-    return {"team_id": team, "flow_id": flow["id"], "node_id": node, "execution_id": execution, "number": 1}
+    return {
+        "team_id": team,
+        "flow_id": flow["id"],
+        "node_id": node,
+        "execution_id": execution,
+        "number": 1,
+        "session_id": str(ann.session_id),
+    }
 
 
 @pytest.fixture(params=["in no team", "in another team"])
