@@ -55,6 +55,16 @@ class AuthenticationError(AlertOpsError):
     """The caller did not prove who they are."""
 
 
+class ThrottledError(AlertOpsError):
+    """Too much was tried lately; after `retry_after` seconds the next try is let through."""
+
+    retryable = True
+
+    def __init__(self, retry_after: int) -> None:
+        self.retry_after = retry_after
+        super().__init__(f"Too many tries. The next one is let through in {retry_after} s.")
+
+
 class BrokerUnavailableError(AlertOpsError):
     """The broker did not take the messages in time; the rows wait for recovery."""
 

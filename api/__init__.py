@@ -25,8 +25,10 @@ from importlib.metadata import version
 from flask import Flask
 
 from alertops.services.dispatch import Publisher
+from alertops.services.limits import Limits
 from alertops.services.measure import QueueReader
 from api.access_log import init_access_log
+from api.client import init_client
 from api.config import ApiSettings, flask_config
 from api.errors import register_error_handlers
 from api.extensions import init_extensions
@@ -45,7 +47,8 @@ def create_app(settings: ApiSettings, publisher: Publisher, queues: QueueReader)
     app = Flask(__name__, static_folder=None)
     app.config.from_mapping(flask_config(settings))
     init_access_log(app)
-    init_extensions(app, publisher)
+    init_client(app, settings.trusted_proxies)
+    init_extensions(app, publisher, Limits(settings.signing_keys.secret_for("limits")))
     init_tokens(app, settings.signing_keys)
     init_readiness(app, settings.core)
     init_metrics(app, settings.core, queues, version("alertops"))

@@ -4,10 +4,23 @@ from __future__ import annotations
 
 from ipaddress import IPv6Address, ip_address
 
-from flask import request
+from flask import Flask, request
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from alertops.models.login_session import MAX_USER_AGENT
 from alertops.services.open_session import Client
+
+
+def init_client(app: Flask, trusted_proxies: int) -> None:
+    """Believe so many proxies in front of this process, and nobody else, about whom they speak for.
+
+    Each proxy appends to `X-Forwarded-For` who spoke to it; what a client wrote there itself is further left
+    than that many entries.
+    """
+    if trusted_proxies:
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]  # how Flask wants it
+            app.wsgi_app, x_for=trusted_proxies, x_proto=0, x_host=0, x_port=0, x_prefix=0
+        )
 
 
 def calling_client() -> Client:

@@ -28,6 +28,7 @@ class ApiSettings:
     signing_keys: KeyRing = field(repr=False)
     access_token_seconds: int = 15 * 60
     refresh_token_seconds: int = 30 * 24 * 3600
+    trusted_proxies: int = 0
 
 
 def load_api_settings(variables: Mapping[str, str] | None = None) -> ApiSettings:
@@ -38,7 +39,10 @@ def load_api_settings(variables: Mapping[str, str] | None = None) -> ApiSettings
     refresh = environment.number(
         "ALERTOPS_REFRESH_TOKEN_SECONDS", 30 * 24 * 3600, low=3600, high=365 * 24 * 3600
     )
-    return read_settings(environment, lambda core: ApiSettings(core, keys(), int(access), int(refresh)))
+    proxies = environment.number("ALERTOPS_TRUSTED_PROXIES", 0, low=0, high=10)
+    return read_settings(
+        environment, lambda core: ApiSettings(core, keys(), int(access), int(refresh), int(proxies))
+    )
 
 
 def _signing_keys(environment: Environment) -> Callable[[], KeyRing]:

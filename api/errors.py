@@ -16,6 +16,7 @@ from alertops.errors import (
     InvalidInputError,
     NotFoundError,
     StaleError,
+    ThrottledError,
 )
 from api.preconditions import etag
 from api.problems import BodyFault, InvalidRequestError, problem
@@ -35,6 +36,7 @@ def register_error_handlers(app: Flask) -> None:
     app.register_error_handler(NotFoundError, _not_found)
     app.register_error_handler(ConflictError, _conflict)
     app.register_error_handler(StaleError, _stale)
+    app.register_error_handler(ThrottledError, _throttled)
     for unavailable in (OperationalError, InterfaceError, PoolTimeoutError):
         app.register_error_handler(unavailable, _database_unavailable)
     app.register_error_handler(Exception, _unforeseen)
@@ -71,6 +73,10 @@ def _conflict(error: ConflictError) -> Response:
 def _stale(error: StaleError) -> Response:
     current = etag(error.version)
     return problem(412, str(error), headers={"ETag": current}, current={"etag": current})
+
+
+def _throttled(error: ThrottledError) -> Response:
+    return problem(429, str(error), headers={"Retry-After": str(error.retry_after)})
 
 
 def _database_unavailable(error: Exception) -> Response:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 import alertops
 from alertops.db import Base, bounded, engine_options
 from alertops.services.dispatch import Dispatcher, Publisher
+from alertops.services.limits import Limits
 
 MIGRATIONS = Path(alertops.__file__).parent / "migrations"
 
@@ -23,18 +24,24 @@ db = SQLAlchemy(
 migrate = Migrate(directory=str(MIGRATIONS))
 
 
-def init_extensions(app: Flask, publisher: Publisher) -> None:
-    """Bind the database, the migrations and the dispatcher to this application."""
+def init_extensions(app: Flask, publisher: Publisher, limits: Limits) -> None:
+    """Bind the database, the migrations, the dispatcher and the limits to this application."""
     db.init_app(app)
     with app.app_context():
         bounded(db.engine)
     migrate.init_app(app, db)
     app.extensions["alertops.dispatcher"] = Dispatcher(publisher)
+    app.extensions["alertops.limits"] = limits
 
 
 def session() -> Session:
     """This request's session; it is closed when the request ends."""
     return db.session()
+
+
+def limits() -> Limits:
+    """The limits on what clients of the running application may try."""
+    return cast(Limits, current_app.extensions["alertops.limits"])
 
 
 def dispatcher() -> Dispatcher:

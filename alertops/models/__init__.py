@@ -7,6 +7,7 @@ from alertops.models.flow import Flow, FlowNode, FlowRevision
 from alertops.models.login_session import LoginSession
 from alertops.models.recovery_total import RecoveryTotal
 from alertops.models.team import Membership, Team
+from alertops.models.throttle import Throttle
 from alertops.models.timeline import TimelineEntry
 from alertops.models.user import User
 
@@ -22,6 +23,7 @@ __all__ = [
     "RecoveryTotal",
     "Step",
     "Team",
+    "Throttle",
     "TimelineEntry",
     "User",
 ]

@@ -37,7 +37,8 @@ class Execution(Base):
     anchor_at: Mapped[datetime]
     created_at: Mapped[CreatedAt]
     acknowledged_at: Mapped[datetime | None]
-    acknowledged_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
+    # No foreign key, here and in timeline and revisions: who did it stays told when their account is gone.
+    acknowledged_by: Mapped[UUID | None]
     ended_at: Mapped[datetime | None]
 
     __table_args__ = (
@@ -58,7 +59,6 @@ class Execution(Base):
         ),
         Index("ix_executions_team_created", "team_id", "created_at", "id"),
         Index("ix_executions_flow_revision", "flow_id", "revision_number"),
-        Index("ix_executions_acknowledged_by", "acknowledged_by"),
         # How many are open is asked at every scrape of the metrics; most of the table is not.
         Index("ix_executions_open_status", "status", postgresql_where=text(f"status IN ({_open})")),
     )

@@ -92,7 +92,7 @@ class FlowRevision(Base):
     flow_id: Mapped[UUID] = mapped_column(ForeignKey("flows.id", ondelete="CASCADE"), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True)
     definition: Mapped[dict[str, Any]]
-    author_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"), index=True)
+    author_id: Mapped[UUID | None]
     created_at: Mapped[CreatedAt]
 
     __table_args__ = (CheckConstraint("number >= 1", name="number"),)

@@ -24,7 +24,7 @@ class TimelineEntry(Base):
     step_number: Mapped[int | None]
     target_number: Mapped[int | None]
     attempt_number: Mapped[int | None]
-    actor_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"), index=True)
+    actor_id: Mapped[UUID | None]
     detail: Mapped[dict[str, Any]]
 
     __table_args__ = (Index("ix_timeline_execution", "execution_id", "id"),)

@@ -22,11 +22,19 @@ def authenticate(session: Session, *, email: str, password: str) -> UUID:
     does next in the running transaction is done while the password is still this one: the user's row
     is locked against its change.
     """
-    return prove(session, func.lower(User.email) == func.lower(email), password)
+    user_id = prove(session, func.lower(User.email) == func.lower(email), password)
+    if user_id is None:
+        raise AuthenticationError("The e-mail address or the password is wrong.")
+    return user_id
 
 
-def prove(session: Session, who: ColumnElement[bool], password: str) -> UUID:
-    """`authenticate`, for a user who is found in another way."""
+def prove(
+    session: Session, who: ColumnElement[bool], password: str, *, for_change: bool = False
+) -> UUID | None:
+    """The id of this user if the password is theirs, with the user's row locked; None else.
+
+    With `for_change` the lock is for whoever is about to change or delete the row.
+    """
     for _ in range(_TRIES):
         found = session.execute(select(User.id, User.password_hash).where(who)).one_or_none()
         # Hashing takes long on purpose; the connection is of more use to others meanwhile.
@@ -34,22 +42,18 @@ def prove(session: Session, who: ColumnElement[bool], password: str) -> UUID:
         user_id, stored = found or (None, None)
         matches = password_matches(stored, password)
         if user_id is None or stored is None or not matches:
-            break
-        if _locked(session, user_id, stored, password):
+            return None
+        renewed = hash_password(password) if needs_rehash(stored) else None
+        same = (User.id == user_id, User.password_hash == stored)
+        lock = select(User.id).where(*same).with_for_update(read=not (for_change or renewed))
+        if session.execute(lock).one_or_none() is not None:
+            _renew(session, user_id, renewed)
             return user_id
         session.rollback()
-    raise AuthenticationError("The e-mail address or the password is wrong.")
+    return None
 
 
-def _locked(session: Session, user_id: UUID, verified: str, password: str) -> bool:
-    """Lock the user's row, and renew a hash of older parameters; False when it is no longer the verified."""
-    same = (User.id == user_id, User.password_hash == verified)
-    if needs_rehash(verified):
-        renewed = hash_password(password)
-        return (
-            session.execute(
-                update(User).where(*same).values(password_hash=renewed).returning(User.id)
-            ).one_or_none()
-            is not None
-        )
-    return session.execute(select(User.id).where(*same).with_for_update(read=True)).one_or_none() is not None
+def _renew(session: Session, user_id: UUID, renewed: str | None) -> None:
+    """Store the hash that was made with today's parameters, if the old one was not."""
+    if renewed is not None:
+        session.execute(update(User).where(User.id == user_id).values(password_hash=renewed))

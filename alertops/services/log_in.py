@@ -7,12 +7,21 @@ from datetime import timedelta
 from sqlalchemy.orm import Session
 
 from alertops.services.authenticate import authenticate
+from alertops.services.limits import Limits
 from alertops.services.open_session import Client, OpenSession, open_session
+from alertops.services.throttle import give_back, take
 
 
 def log_in(
-    session: Session, *, email: str, password: str, client: Client, lifetime: timedelta
+    session: Session, limits: Limits, *, email: str, password: str, client: Client, lifetime: timedelta
 ) -> OpenSession:
-    """Open a session for whoever has this address and password, and commit; `AuthenticationError` else."""
+    """Open a session for whoever has this address and password, and commit.
+
+    `AuthenticationError` when nobody has; `ThrottledError`, without a look at the password, when too much
+    was tried lately at this account or from this client's address.
+    """
+    counts = limits.login(session, email, client.address)
+    take(session, counts)
     user_id = authenticate(session, email=email, password=password)
+    give_back(session, counts)
     return open_session(session, user_id, client, lifetime)

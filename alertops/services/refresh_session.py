@@ -20,13 +20,30 @@ from sqlalchemy.orm import Session
 
 from alertops.errors import AuthenticationError
 from alertops.models import LoginSession
+from alertops.services.limits import Limits
 from alertops.services.open_session import Client, OpenSession
 from alertops.services.refresh_token import RefreshToken, new_nonce
+from alertops.services.throttle import give_back, take
 
 # Long enough for a client that waits ten seconds for an answer to try twice more.
 GRACE = timedelta(seconds=30)
 
 log = structlog.get_logger(__name__)
+
+
+def refresh_within_limits(
+    session: Session, limits: Limits, token: RefreshToken, client: Client, lifetime: timedelta
+) -> OpenSession:
+    """`refresh_session`, or `ThrottledError` when it was asked for too often.
+
+    A good refresh does not count against the client's address, which many may share.
+    """
+    of_address, of_session = limits.refresh(token, client.address)
+    take(session, [of_address, of_session])
+    opened = refresh_session(session, token, client, lifetime)
+    give_back(session, [of_address])
+    session.commit()
+    return opened
 
 
 def refresh_session(

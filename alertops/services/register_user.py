@@ -8,14 +8,22 @@ from sqlalchemy.orm import Session
 
 from alertops.errors import ConflictError
 from alertops.models import User
+from alertops.services.limits import Limits
+from alertops.services.open_session import Client
 from alertops.services.passwords import hash_password
+from alertops.services.throttle import take
 
 
-def register_user(session: Session, *, email: str, name: str, password: str) -> User:
+def register_user(
+    session: Session, limits: Limits, *, email: str, name: str, password: str, client: Client
+) -> User:
     """Create the account and commit; `ConflictError` when the address, in any case, has one.
+
+    `ThrottledError` when too many were registered lately from this client's address.
 
     The unique index decides, not a look beforehand: of two that race, one gets the account.
     """
+    take(session, limits.register(email, client.address))
     password_hash = hash_password(password)
     user = session.scalars(
         insert(User)

@@ -19,6 +19,23 @@ class RegistrationInput(Schema):
     )
 
 
+class NewNameInput(Schema):
+    name = Name(required=True)
+
+
+class NewPasswordInput(Schema):
+    current_password = fields.String(
+        required=True, load_only=True, validate=validate.Length(max=MAX_PASSWORD)
+    )
+    new_password = fields.String(
+        required=True, load_only=True, validate=validate.Length(MIN_PASSWORD, MAX_PASSWORD)
+    )
+
+
+class PasswordInput(Schema):
+    password = fields.String(required=True, load_only=True, validate=validate.Length(max=MAX_PASSWORD))
+
+
 class LoginInput(Schema):
     email = fields.String(required=True, validate=validate.Length(max=MAX_EMAIL))
     password = fields.String(required=True, load_only=True, validate=validate.Length(max=MAX_PASSWORD))

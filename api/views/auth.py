@@ -9,11 +9,11 @@ from flask import current_app
 
 from alertops.models import User
 from alertops.services.log_in import log_in
-from alertops.services.refresh_session import refresh_session
+from alertops.services.refresh_session import refresh_within_limits
 from alertops.services.register_user import register_user
 from api.blueprints import PREFIX, Blueprint
 from api.client import calling_client
-from api.extensions import session
+from api.extensions import limits, session
 from api.schemas.accounts import LoginInput, RegistrationInput, TokenPairSchema, UserSchema
 from api.schemas.nothing import NothingInput
 from api.tokens import presented_refresh_token, token_pair
@@ -29,7 +29,7 @@ _NO_STORE = {"Cache-Control": "no-store"}
 @blueprint.doc(security=[])
 def register(registration: dict[str, Any]) -> User:
     """Open an account."""
-    return register_user(session(), **registration)
+    return register_user(session(), limits(), **registration, client=calling_client())
 
 
 @blueprint.post("/login")
@@ -38,7 +38,7 @@ def register(registration: dict[str, Any]) -> User:
 @blueprint.doc(security=[])
 def login(credentials: dict[str, Any]) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Get tokens for an e-mail address and its password."""
-    opened = log_in(session(), **credentials, client=calling_client(), lifetime=_lifetime())
+    opened = log_in(session(), limits(), **credentials, client=calling_client(), lifetime=_lifetime())
     return token_pair(opened), 200, _NO_STORE
 
 
@@ -48,7 +48,8 @@ def login(credentials: dict[str, Any]) -> tuple[dict[str, Any], int, dict[str, s
 @blueprint.doc(security=[{"refreshToken": []}])
 def refresh(_: dict[str, Any]) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Get new tokens; send the refresh token as the bearer token. It is spent by this."""
-    opened = refresh_session(session(), presented_refresh_token(), calling_client(), _lifetime())
+    token = presented_refresh_token()
+    opened = refresh_within_limits(session(), limits(), token, calling_client(), _lifetime())
     return token_pair(opened), 200, _NO_STORE
 
 

@@ -300,6 +300,17 @@ def test_a_logout_after_a_refresh_ends_the_successor_too(refreshing: Refreshing)
     assert refreshing.rows() == []
 
 
+def test_a_spent_token_that_meets_a_logout_is_refused_like_any(refreshing: Refreshing) -> None:
+    with refreshing.sessions() as session:
+        successor = refresh_session(session, refreshing.opened.refresh_token, Client(), MONTH)
+        refresh_session(session, successor.refresh_token, Client(), MONTH)
+    with refreshing.queue() as queue:
+        logout = queue.submit(refreshing.logout)
+        reuse = queue.submit(refreshing.refresh)
+    assert logout.result()
+    assert reuse.result() is None
+
+
 def test_refreshes_and_logouts_in_any_order_leave_nothing(refreshing: Refreshing) -> None:
     """No forced order: whichever way they meet, after the logout there is no session."""
     for _ in range(20):

@@ -1,4 +1,4 @@
-"""Login sessions.
+"""Login sessions; counts of what was tried; history without foreign keys to accounts.
 
 Revision: 0005
 Follows: 0002
@@ -14,6 +14,13 @@ revision = "0005"
 down_revision = "0002"
 branch_labels = None
 depends_on = None
+
+# Who did what stays told when the account is deleted; and deleting it locks no executions.
+_HISTORY = (
+    ("executions", "acknowledged_by", "ix_executions_acknowledged_by"),
+    ("timeline", "actor_id", "ix_timeline_actor_id"),
+    ("revisions", "author_id", "ix_revisions_author_id"),
+)
 
 
 def upgrade() -> None:
@@ -50,7 +57,28 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_login_sessions_expires_at"), "login_sessions", ["expires_at"], unique=False)
     op.create_index(op.f("ix_login_sessions_user_id"), "login_sessions", ["user_id"], unique=False)
+    op.create_table(
+        "throttles",
+        sa.Column("key", sa.LargeBinary(), nullable=False),
+        sa.Column("clear_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_throttles")),
+    )
+    op.create_index(op.f("ix_throttles_clear_at"), "throttles", ["clear_at"], unique=False)
+    for table, column, index in _HISTORY:
+        op.drop_constraint(op.f(f"fk_{table}_{column}_users"), table, type_="foreignkey")
+        op.drop_index(index, table_name=table)
 
 
 def downgrade() -> None:
+    for table, column, index in _HISTORY:
+        # Ids of accounts that are gone have no place under the foreign key that comes back.
+        op.execute(
+            f"UPDATE {table} SET {column} = NULL"  # noqa: S608  names of our own
+            f" WHERE NOT EXISTS (SELECT FROM users WHERE users.id = {table}.{column})"
+        )
+        op.create_index(index, table, [column], unique=False)
+        op.create_foreign_key(
+            op.f(f"fk_{table}_{column}_users"), table, "users", [column], ["id"], ondelete="SET NULL"
+        )
+    op.drop_table("throttles")
     op.drop_table("login_sessions")
