@@ -7,14 +7,17 @@ from concurrent.futures import ThreadPoolExecutor
 from statistics import median
 from time import perf_counter
 
+import pytest
 from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
+from alertops.db import Base
 from alertops.models import User
+from alertops.services.refresh_token import RefreshToken
 from tests.integration.api_client import API, assert_problem, person
 
 PASSWORD = "correct horse battery staple"
@@ -113,3 +116,32 @@ def test_a_token_does_not_outlive_its_account(app: Flask, session: Session) -> N
     session.commit()
     assert_problem(ann.get("/me"), 401)
     assert_problem(ann.post("/teams", {"name": "Ops"}), 401)
+
+
+def test_no_password_and_no_token_is_found_in_logs_or_database(
+    client: FlaskClient, session: Session, capfd: pytest.CaptureFixture[str]
+) -> None:
+    wrong = "a canary that is not the password"
+    register(client)
+    pair = login(client).json or {}
+    login(client, password=wrong)
+    login(client, email=wrong)
+    client.get(f"{API}/me", headers=bearer(pair["access_token"] + "x"))
+    after = client.post(f"{API}/auth/refresh", headers=bearer(pair["refresh_token"])).json or {}
+    client.post(f"{API}/auth/refresh", headers=bearer(after["refresh_token"][:-1] + "A"))
+    logged = "".join(capfd.readouterr())
+    assert "/auth/refresh" in logged, "nothing was logged that could have held a secret"
+    stored = "".join(
+        str(session.execute(text(f"SELECT string_agg(to_jsonb(t)::text, '') FROM {table.name} t")).scalar())
+        for table in Base.metadata.sorted_tables
+    )
+    secrets = [PASSWORD, wrong]
+    for tokens in (pair, after):
+        refresh_token = RefreshToken.parse(tokens["refresh_token"])
+        assert refresh_token is not None
+        secrets += [tokens["refresh_token"], refresh_token.family.hex(), refresh_token.secret.hex()]
+        secrets += tokens["access_token"].split(".")[1:]
+    for secret in secrets:
+        assert secret not in logged
+        assert secret not in stored
+        assert secret.encode().hex() not in stored
