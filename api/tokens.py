@@ -90,7 +90,7 @@ def _is_complete(_header: dict[str, Any], claims: dict[str, Any]) -> bool:
     """Whether the claims are those of a token as we make them; what is there, PyJWT has checked."""
     # flask-jwt-extended takes every type but `refresh` for an access token.
     return (
-        claims["type"] in ("access", "refresh")
+        claims["type"] == "access"
         and "exp" in claims
         and all(_is_uuid(claims.get(name)) for name in ("sub", "jti", "sid"))
     )
