@@ -1,7 +1,7 @@
 """Login sessions; counts of what was tried; history without foreign keys to accounts.
 
 Revision: 0005
-Follows: 0002
+Follows: 0004
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "0005"
-down_revision = "0002"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 
