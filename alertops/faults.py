@@ -18,6 +18,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -178,7 +179,8 @@ def _strike(action: Action, line: Line) -> None:
         case Action.KILL:
             os.kill(os.getpid(), signal.SIGKILL)
         case Action.STOP:
-            os.kill(os.getpid(), signal.SIGSTOP)
+            # To this thread: one that is sent to the process lets the thread go on for a moment.
+            signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
         case Action.CUT:
             _cut(line)
 

@@ -23,6 +23,11 @@ class PlannedFlow:
     name: str
     nodes: list[dict[str, Any]]
 
+    def stretched(self, times: int) -> PlannedFlow:
+        """The same with delays that are so many times as long."""
+        longer = [{**node, "delay_seconds": node["delay_seconds"] * times} for node in self.nodes]
+        return PlannedFlow(self.name, longer)
+
     @property
     def due_after(self) -> list[float]:
         """When each step is due, in seconds after the alert."""

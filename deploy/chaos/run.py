@@ -63,11 +63,16 @@ def make_plan(
     base_url: str,
     only: Collection[str] = (),
     left_out: Mapping[str, str] | None = None,
+    *,
+    stretch: int = 1,
 ) -> Plan:
-    """The same seed and profile give the same flows, alerts and faults."""
+    """The same seed and profile give the same flows, alerts and faults; `stretch` makes flows longer."""
     random = Random(seed)  # noqa: S311  repeatable is what it must be
     left_out = left_out or {}
-    flows = plan_flows(random, FLOWS, profile.fewest_nodes, profile.most_nodes)
+    flows = [
+        flow.stretched(stretch)
+        for flow in plan_flows(random, FLOWS, profile.fewest_nodes, profile.most_nodes)
+    ]
     bursts = plan_bursts(
         random,
         profile.faults,

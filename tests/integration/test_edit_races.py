@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -67,6 +67,10 @@ class Desk:
         flow = session.get_one(Flow, self.id)
         return start_execution(session, Dispatcher(Broker()), flow, alert, None)
 
+    def another_ann(self) -> Person:
+        """The same person at another keyboard."""
+        return replace(self.flow.ann, client=self.flow.ann.client.application.test_client())
+
     def executions(self) -> Sequence[Execution]:
         with self.sessions() as session:
             return session.scalars(select(Execution)).all()
@@ -79,7 +83,7 @@ def desk(app: Flask, sessions: Sessions) -> Desk:
 
 def call(desk: Desk, method: str, path: str, body: Any) -> Callable[[Session], TestResponse]:
     """An edit over HTTP, by somebody who has seen revision 1."""
-    ann = Person(desk.flow.ann.client.application.test_client(), desk.flow.ann.id, desk.flow.ann.token)
+    ann = desk.another_ann()
     return lambda _: ann.call(method, desk.flow.path + path, body, headers={"If-Match": '"1"'})
 
 
@@ -111,7 +115,7 @@ def test_edits_whose_order_nobody_forces_are_each_done_on_what_was_there(
     """With `*` all of eight come through, one after the other, and none undoes another."""
 
     def add(number: int) -> int:
-        ann = Person(desk.flow.ann.client.application.test_client(), desk.flow.ann.id, desk.flow.ann.token)
+        ann = desk.another_ann()
         body = a_node(f"n{number}", position=0)
         return ann.post(f"{desk.flow.path}/nodes", body, headers={"If-Match": "*"}).status_code
 

@@ -20,11 +20,8 @@ from alertops.models import LoginSession, Throttle, User
 from alertops.services import limits as the_limits
 from alertops.services.limits import Limits, network_of
 from alertops.services.throttle import Limit
-from api import create_app
-from api.config import load_api_settings
-from tests.api_environment import api_environment
 from tests.integration.api_client import API, Person, assert_problem, person
-from tests.integration.conftest import RecordingPublisher
+from tests.integration.conftest import RecordingPublisher, application
 
 PASSWORD = "correct horse battery staple"
 WRONG = "wrong"
@@ -52,8 +49,7 @@ def ann(app: Flask, session: Session) -> Person:
 @pytest.fixture
 def apps(app: Flask, database_url: str) -> Iterator[list[Flask]]:
     """Three processes' worth of applications, with pools of their own, on one database."""
-    settings = load_api_settings(api_environment(database_url))
-    more = [create_app(settings, RecordingPublisher()) for _ in range(2)]
+    more = [application(database_url, RecordingPublisher()) for _ in range(2)]
     yield [app, *more]
     for other in more:
         with other.app_context():
@@ -180,8 +176,7 @@ def test_only_trusted_proxies_are_believed(
     ann: Person, session: Session, proxies: str, forwarded: str, seen: str | None
 ) -> None:
     database_url = session.get_bind().url.render_as_string(hide_password=False)  # type: ignore[union-attr]
-    environment = api_environment(database_url, ALERTOPS_TRUSTED_PROXIES=proxies)
-    app = create_app(load_api_settings(environment), RecordingPublisher())
+    app = application(database_url, RecordingPublisher(), ALERTOPS_TRUSTED_PROXIES=proxies)
     answer = login(app, PASSWORD, address="10.0.0.1", headers={"X-Forwarded-For": forwarded})
     assert answer.status_code == 200
     assert session.scalars(select(LoginSession.address)).one() == seen

@@ -23,9 +23,10 @@ class Schedule:
     only: tuple[str, ...] = ()
     faults: tuple[PlannedFault, ...] = ()
     answered: bool = True
+    stretch: int = 1
 
     def plan(self, base_url: str) -> Plan:
-        plan = make_plan(self.seed, self.profile, base_url, self.only)
+        plan = make_plan(self.seed, self.profile, base_url, self.only, stretch=self.stretch)
         if self.faults:
             plan = replace(plan, bursts=[list(self.faults)])
         if not self.answered:
@@ -78,16 +79,17 @@ SCHEDULES = {
         answered=False,
     ),
     "frozen": Schedule(
-        "senders frozen at named places, for longer than a lease; nobody answers",
-        seed=4939,
-        profile=_profile(100, 3, 36),
+        "senders frozen at named places, for longer than a lease; long flows, and nobody answers",
+        seed=14706,
+        profile=_profile(120, 3, 36),
         # One after the other: somebody has to take over what a frozen one holds.
         faults=(
-            PlannedFault(0.5, "frozen at a point", "after_claim", 14),
-            PlannedFault(17.0, "frozen at a point", "after_claim", 14),
-            PlannedFault(33.0, "frozen at a point", "after_open", 8),
+            PlannedFault(3.0, "frozen at a point", "after_open", 12),
+            PlannedFault(17.0, "frozen at a point", "after_open", 12),
+            PlannedFault(31.0, "frozen at a point", "after_claim", 8),
         ),
         answered=False,
+        stretch=5,
     ),
     "purged": Schedule(
         "queues purged, bindings removed",
