@@ -92,8 +92,13 @@ class System:
         return self._with_channel(lambda channel: int(channel.queue_purge(queue) or 0))
 
     def unbind(self, queue: str) -> None:
-        """Take the way away by which undelayed messages come to a queue."""
-        self._with_channel(lambda channel: channel.queue_unbind(queue, exchange=EXCHANGE, routing_key=queue))
+        """Take both ways away by which messages come to a queue: at once, and delayed."""
+
+        def both(channel: Any) -> None:
+            for key in (queue, f"#.{queue}"):
+                channel.queue_unbind(queue, exchange=EXCHANGE, routing_key=key)
+
+        self._with_channel(both)
 
     def deafen(self, worker: str, queue: str) -> bool:
         """Have a worker no longer be given what comes to this queue; whether it said that it was told."""
