@@ -1,4 +1,4 @@
-"""Recovery at every connection to the broker, and on a slow tick in between.
+"""Recovery at every connection to the broker, and on a slow tick in between; and a prefetch that stays.
 
 `worker_ready` is sent once in a process's life. A consumer step is started at the first connection and
 at every reconnection, also after the broker was killed or emptied.
@@ -36,4 +36,23 @@ class RecoverySteps(bootsteps.StartStopStep):
             self._tick = None
 
 
+class StaticPrefetch(bootsteps.StartStopStep):
+    """Do not tell the broker a prefetch that it does not look at.
+
+    Celery raises the prefetch by one for each message that it holds, and lowers it afterwards, each time
+    waiting for the broker with its event loop. For a consumer of a quorum queue only what was said before it
+    began to consume counts.
+    """
+
+    requires = ("celery.worker.consumer.tasks:Tasks",)
+
+    def start(self, parent: Any) -> None:
+        parent.qos.callback = _say_nothing
+
+
+def _say_nothing(*, prefetch_count: int) -> None:
+    """Instead of `basic.qos`."""
+
+
 app.steps["consumer"].add(RecoverySteps)
+app.steps["consumer"].add(StaticPrefetch)

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import ARRAY, CursorResult, and_, func, literal, select, tuple_, update
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy import ARRAY, CursorResult, Table, Update, and_, bindparam, func, select, tuple_, update
+from sqlalchemy.orm import Session
 
 from alertops.escalation.plan import PlannedStep
 from alertops.escalation.states import AttemptStatus, ExecutionStatus, StepStatus
@@ -20,8 +20,37 @@ from alertops.models import Attempt, Execution, Step
 from alertops.services.keys import AttemptKey, StepKey
 
 _now = func.clock_timestamp
-_STEP_KEY = (Step.execution_id, Step.number)
-_ATTEMPT_KEY = (Attempt.execution_id, Attempt.step_number, Attempt.target_number, Attempt.number)
+
+# Tables, not classes: these statements are run for every step, and the ORM has nothing to add to them.
+_EXECUTIONS, _STEPS, _ATTEMPTS = (cast(Table, model.__table__) for model in (Execution, Step, Attempt))
+
+
+def _marking(table: Table, *key: str) -> Update:
+    """Mark rows by arrays of their keys. One join marks a page; a list of ORs takes long to plan."""
+    columns = [table.c[name] for name in key]
+    arrays = [bindparam(f"{column.name}s", type_=ARRAY(column.type)) for column in columns]
+    wanted = func.unnest(*arrays).table_valued(*key).render_derived("wanted")
+    free = (
+        select(*columns)
+        .join(wanted, and_(*(column == wanted.c[column.name] for column in columns)))
+        .with_for_update(of=table, key_share=True, skip_locked=True)
+        .subquery("free")
+    )
+    return (
+        update(table)
+        .where(*(column == free.c[column.name] for column in columns))
+        .values(
+            dispatched_at=bindparam("published_from"),
+            recovery_count=table.c.recovery_count + bindparam("recoveries"),
+        )
+    )
+
+
+_STEP_KEY = ("execution_id", "number")
+_ATTEMPT_KEY = ("execution_id", "step_number", "target_number", "number")
+# Made once: to make such a statement takes longer than to run it for one row.
+_MARK_STEPS = _marking(_STEPS, *_STEP_KEY)
+_MARK_ATTEMPTS = _marking(_ATTEMPTS, *_ATTEMPT_KEY)
 
 
 def move_execution(
@@ -39,7 +68,7 @@ def move_execution(
         values |= {"ended_at": _now()}
     return _changed(
         session,
-        update(Execution).where(Execution.id == execution_id, Execution.status == came_from).values(values),
+        update(_EXECUTIONS).where(Execution.id == execution_id, Execution.status == came_from).values(values),
     )
 
 
@@ -63,7 +92,7 @@ def fire_step(session: Session, key: StepKey) -> bool:
     """waiting and due -> fired."""
     return _changed(
         session,
-        update(Step)
+        update(_STEPS)
         .where(
             Step.execution_id == key.execution_id,
             Step.number == key.step,
@@ -78,7 +107,7 @@ def bring_step_forward(session: Session, key: StepKey) -> bool:
     """waiting -> waiting and due now, unless it is due already. The message under way finds it fired."""
     return _changed(
         session,
-        update(Step)
+        update(_STEPS)
         .where(
             Step.execution_id == key.execution_id,
             Step.number == key.step,
@@ -91,20 +120,18 @@ def bring_step_forward(session: Session, key: StepKey) -> bool:
 def cancel_waiting_steps(session: Session, execution_id: UUID) -> None:
     """waiting -> cancelled."""
     session.execute(
-        update(Step)
+        update(_STEPS)
         .where(Step.execution_id == execution_id, Step.status == StepStatus.WAITING)
         .values(status=StepStatus.CANCELLED)
-        .execution_options(synchronize_session=False)
     )
 
 
 def cancel_scheduled_attempts(session: Session, execution_id: UUID) -> None:
     """scheduled -> cancelled. What is being sent stays: it is on its way."""
     session.execute(
-        update(Attempt)
+        update(_ATTEMPTS)
         .where(Attempt.execution_id == execution_id, Attempt.status == AttemptStatus.SCHEDULED)
         .values(status=AttemptStatus.CANCELLED, finished_at=_now())
-        .execution_options(synchronize_session=False)
     )
 
 
@@ -116,7 +143,7 @@ def claim_attempt(
     abandoned = (Attempt.status == AttemptStatus.SENDING) & (Attempt.lease_until <= _now())
     return _changed(
         session,
-        update(Attempt)
+        update(_ATTEMPTS)
         .where(_is(key), Attempt.claim_number == seen_claim, due | abandoned)
         .values(
             status=AttemptStatus.SENDING,
@@ -134,7 +161,7 @@ def mark_transmit(session: Session, key: AttemptKey, claim: int, needed_seconds:
     """sending under this claim, with enough of the lease left -> about to be transmitted."""
     return _changed(
         session,
-        update(Attempt)
+        update(_ATTEMPTS)
         .where(
             _is(key),
             Attempt.claim_number == claim,
@@ -149,7 +176,7 @@ def end_attempt(session: Session, key: AttemptKey, claim: int, outcome: AttemptS
     """scheduled or sending under this claim -> delivered, failed, unknown or cancelled."""
     return _changed(
         session,
-        update(Attempt)
+        update(_ATTEMPTS)
         .where(
             _is(key),
             Attempt.claim_number == claim,
@@ -166,49 +193,34 @@ def mark_steps_dispatched(
 
     A locked row is skipped: it is being fired already.
     """
-    _mark_dispatched(session, _STEP_KEY, keys, at, recovering)
+    _mark_dispatched(session, _MARK_STEPS, _STEP_KEY, keys, at, recovering=recovering)
 
 
 def mark_attempts_dispatched(
     session: Session, keys: Sequence[AttemptKey], at: datetime, *, recovering: bool
 ) -> None:
     """The same for attempts."""
-    _mark_dispatched(session, _ATTEMPT_KEY, keys, at, recovering)
+    _mark_dispatched(session, _MARK_ATTEMPTS, _ATTEMPT_KEY, keys, at, recovering=recovering)
 
 
 def _mark_dispatched(
     session: Session,
-    columns: Sequence[InstrumentedAttribute[Any]],
+    marking: Update,
+    key: Sequence[str],
     keys: Sequence[tuple[Any, ...]],
     at: datetime,
+    *,
     recovering: bool,
 ) -> None:
-    """Mark the rows with these keys; a page of them is one join, where a list of ORs takes long to plan."""
-    if not keys:
-        return
-    table = columns[0].class_
-    values = zip(*keys, strict=True)
-    arrays = [literal(v, ARRAY(column.type)) for v, column in zip(values, columns, strict=True)]
-    names = [column.key for column in columns]
-    wanted = func.unnest(*arrays).table_valued(*names).render_derived("wanted")
-    free = (
-        select(*columns)
-        .join(wanted, and_(*(column == wanted.c[column.key] for column in columns)))
-        .with_for_update(of=table, key_share=True, skip_locked=True)
-        .subquery("free")
-    )
-    session.execute(
-        update(table)
-        .where(*(column == free.c[column.key] for column in columns))
-        .values(dispatched_at=at, recovery_count=table.recovery_count + int(recovering))
-        .execution_options(synchronize_session=False)
-    )
+    if keys:
+        arrays = {f"{name}s": list(values) for name, values in zip(key, zip(*keys, strict=True), strict=True)}
+        session.execute(marking, {**arrays, "published_from": at, "recoveries": int(recovering)})
 
 
 def _is(key: AttemptKey) -> Any:
-    return tuple_(*_ATTEMPT_KEY) == tuple_(*key)
+    return tuple_(*(_ATTEMPTS.c[name] for name in _ATTEMPT_KEY)) == tuple_(*key)
 
 
 def _changed(session: Session, statement: Any) -> bool:
-    result: CursorResult[Any] = session.execute(statement.execution_options(synchronize_session=False))  # type: ignore[assignment]  # an UPDATE gives a cursor's result
+    result: CursorResult[Any] = session.execute(statement)  # type: ignore[assignment]  # an UPDATE gives a cursor's result
     return result.rowcount == 1
