@@ -63,6 +63,24 @@ class System:
     celery: Celery
     struck: Path
 
+    @property
+    def services(self) -> list[Service]:
+        return [*self.fleet.workers, self.fleet.api]
+
+    def start(self) -> None:
+        """Start what does not run, and wait until all do their work."""
+        for service in self.services:
+            service.start()
+        for service in self.services:
+            service.wait_ready()
+
+    def expose(self) -> None:
+        """From its next start on, each service is behind its links, and can be struck at named places."""
+        armed = _armed(self.struck)
+        for service in self.services:
+            service.environment = {**service.environment, **armed}
+        _connect(self.fleet, self.links, self.stack.addresses)
+
     def worker(self, name: str) -> Service:
         return next(worker for worker in self.fleet.workers if worker.name == name)
 
@@ -125,11 +143,11 @@ class System:
 
 
 @contextmanager
-def running_system(root: Path, report: Report) -> Iterator[System]:
+def running_system(root: Path, report: Report, *, exposed: bool) -> Iterator[System]:
     """Private servers, and on them a system of our own sources; all gone afterwards."""
     stack = PrivateStack(root, report=report)
     try:
-        with stack, system_on(stack, root, report) as system:
+        with stack, system_on(stack, root, report, exposed=exposed) as system:
             yield system
     finally:
         stack.remove()
@@ -143,30 +161,28 @@ def system_on(
     *,
     checkout: Path = CHECKOUT,
     statements: Sequence[str] = (),
+    exposed: bool = True,
 ) -> Iterator[System]:
     """The fleet without Flower, the links and a mail server, on servers that are up.
 
     The fleet runs the sources of `checkout`, on a database that was migrated by our own, and then
-    changed by `statements`.
+    changed by `statements`. Without `exposed` nothing lies between it and its servers yet.
     """
     with Network() as network, SmtpSink() as sink:
         as_usual(sink)
         addresses = stack.addresses
         _migrate(addresses.database_url, statements)
         links = _links(network, addresses)
-        struck = root / "struck"
-        extra = {**SETTINGS, **_armed(struck)}
-        fleet = Fleet(root, addresses, smtp_port=sink.port, extra=extra, checkout=checkout)
-        _connect(fleet, links, addresses)
+        fleet = Fleet(root, addresses, smtp_port=sink.port, extra=SETTINGS, checkout=checkout)
         sessions = session_factory(addresses.database_url)
         celery = Celery(broker=addresses.broker_url, set_as_current=False)
+        system = System(stack, fleet, sink, links, sessions, celery, root / "struck")
         try:
             report("Starting the API and two worker hosts ...")
-            for service in (*fleet.workers, fleet.api):
-                service.start()
-            for service in (*fleet.workers, fleet.api):
-                service.wait_ready()
-            yield System(stack, fleet, sink, links, sessions, celery, struck)
+            if exposed:
+                system.expose()
+            system.start()
+            yield system
         finally:
             fleet.kill()
             sessions.kw["bind"].dispose()
