@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
+from math import ceil
 from multiprocessing import get_context
 from typing import Self
 
@@ -28,6 +29,7 @@ SHARES = {
     Kind.TWO_TAKEOVERS: 1,
     Kind.CLAIM_AND_MARK: 2,
 }
+# At most so many at once; fewer when there would be too few heats for all processes.
 HEAT = 1000
 EXAMPLES = 3
 # What is raced is who sees what, and not what a power failure leaves: that needs no disk.
@@ -96,7 +98,8 @@ def run(
     with Session(engine) as session:
         course = lay_out(session)
     engine.dispose()
-    sizes = [min(HEAT, pairs - at) for at in range(0, pairs, HEAT)]
+    heat = min(HEAT, ceil(pairs / processes))
+    sizes = [min(heat, pairs - at) for at in range(0, pairs, heat)]
     parts = [Part(database_url, course, size, f"{seed} {part}", control) for part, size in enumerate(sizes)]
     total = Tally()
     with ProcessPoolExecutor(
