@@ -53,8 +53,13 @@ class Cast:
 
     @property
     def accepted(self) -> list[Notification]:
-        """Every message that a provider has taken."""
-        return [notification for channel in self._channels.values() for notification in channel.accepted]
+        """Every message about this execution that a provider has taken."""
+        return [
+            notification
+            for channel in self._channels.values()
+            for notification in channel.accepted
+            if notification.execution_id == str(self.execution_id)
+        ]
 
     def busy(self, names: Collection[str] = (*WORKERS, PERSON)) -> list[str]:
         """Who of them stands somewhere in the middle."""

@@ -82,6 +82,19 @@ class Oracle:
     def virtual(self, time: datetime) -> datetime:
         return ANCHOR + (time - self.anchor)
 
+    def holds(self, sender: Sender) -> bool:
+        """Whether the claim of this worker is still the one that counts."""
+        row = self.engine.attempts[sender.key]
+        return row.status is AttemptStatus.SENDING and row.claims == sender.claim
+
+    def wakes_at(self, key: tuple[int, ...]) -> datetime:
+        """When a wake-up for this row finds something to do."""
+        if len(key) == 1:
+            return self.engine.steps[key[0]].due_at
+        step, target, number = key
+        row = self.engine.attempts[step, target, number]
+        return row.lease_until if row.status is AttemptStatus.SENDING and row.lease_until else row.due_at
+
     # ---- what the services are predicted to answer
 
     def fire(self, step: int, targets: int) -> Reason:
@@ -133,20 +146,16 @@ class Oracle:
             return self._record(worker, AttemptStatus.CANCELLED, False)
         row = self.engine.attempts[sender.key]
         lasts = row.lease_until is not None and row.lease_until >= self.engine.now + NEEDED
-        sender.may_transmit = self._holds(sender) and lasts
+        sender.may_transmit = self.holds(sender) and lasts
         sender.stands_at = Point.AFTER_TRANSMIT_MARK
         row.transmitted |= sender.may_transmit
         return sender.stands_at
 
     def _record(self, worker: str, outcome: AttemptStatus, permanent: bool) -> Reason:
         sender = self.senders.pop(worker)
-        if not self._holds(sender):
+        if not self.holds(sender):
             return Reason.STALE
         return self.engine.end(sender.key, outcome, permanent, JITTER)
-
-    def _holds(self, sender: Sender) -> bool:
-        row = self.engine.attempts[sender.key]
-        return row.status is AttemptStatus.SENDING and row.claims == sender.claim
 
     # ---- the rows, as they should be
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -11,7 +12,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from alertops.errors import BrokerUnavailableError
-from alertops.services.dispatch import Message
+from alertops.services.dispatch import FIRE_QUEUE, SEND_QUEUES, Message
 from alertops.services.recipients import Target, resolve_recipient
 
 
@@ -35,10 +36,20 @@ class MoodyBroker:
             self.messages += messages
         return [True] * len(messages)
 
+    def ready(self) -> Mapping[str, int]:
+        """How many messages stand in each queue: what it has lost does not."""
+        if self.mood is Mood.IS_DOWN:
+            raise BrokerUnavailableError("connection refused")
+        return {
+            FIRE_QUEUE: 0,
+            f"{SEND_QUEUES}email": 0,
+            **Counter(message.routing_key for message in self.messages),
+        }
+
 
 def targets_of(recipient: Mapping[str, Any]) -> int:
     """How many targets the recipients in these tests have."""
-    return {"email": 1, "user": 0}.get(recipient["type"], recipient.get("targets", 0))
+    return int(recipient.get("targets", recipient["type"] == "email"))
 
 
 def resolve(session: Session, team_id: UUID, recipient: Mapping[str, Any]) -> list[Target]:

@@ -35,7 +35,14 @@ ENDINGS = text("""
         AND event IN ('attempt_delivered', 'attempt_failed', 'attempt_unknown', 'attempt_cancelled')
     GROUP BY 1, 2, 3 HAVING count(*) > 1
 """)
+FORGOTTEN = text("""
+    SELECT number FROM steps WHERE execution_id = :id AND status = 'waiting' AND dispatched_at IS NULL
+        AND created_at < clock_timestamp() - :patience
+        AND (due_at > clock_timestamp() OR due_at < clock_timestamp() - :patience)
+""")
 MAX_ROUNDS = 60
+# Mark, transmit, record.
+MOVES_OF_A_SEND = 3
 
 
 class Playground:
@@ -64,6 +71,25 @@ class Playground:
         engine = self.known.engine
         return [*((step,) for step in sorted(engine.steps)), *sorted(engine.attempts)]
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether anything can still come of it, beside what comes too late."""
+        return self.running or bool(self.attempts_that_are(AttemptStatus.SENDING))
+
+    def live_keys(self) -> list[Key]:
+        """Of every row that still waits for a wake-up."""
+        return [*self.waiting_steps(), *sorted(self.known.engine.open_attempts())]
+
+    def waiting_steps(self) -> list[Key]:
+        return [(step,) for step in self.known.engine.waiting]
+
+    def attempts_that_are(self, status: AttemptStatus) -> list[Key]:
+        return [key for key, row in sorted(self.known.engine.attempts.items()) if row.status is status]
+
+    def overtaken(self) -> list[str]:
+        """The workers that stand in the middle of a send, and hold its claim no more."""
+        return [name for name, sender in self.known.senders.items() if not self.known.holds(sender)]
+
     def until_next_wake_up(self) -> float:
         engine = self.known.at(self.now()).engine
         return max(0.0, (engine.next_wake_up() - engine.now).total_seconds())
@@ -76,6 +102,9 @@ class Playground:
     # ---- what can be done
 
     def start(self, flow: Flow) -> None:
+        """Another execution, in the place of the one before it. Whoever is at that one dies."""
+        self._end_all()
+        self.broker.messages.clear()
         self.world.session.execute(delete(Execution))
         self.world.session.commit()
         self.execution = self.world.start(self.world.flow(*flow.nodes, repeat=flow.repeat))
@@ -90,6 +119,11 @@ class Playground:
         self.world.pass_time(self.execution, seconds)
         self.known.anchor -= timedelta(seconds=seconds)
         self.check(NO_SLACK)
+
+    def pass_time_until_due(self, key: Key) -> None:
+        """Until the step or the attempt is due; of an attempt that is being sent, until its lease is out."""
+        oracle = self.known.at(self.now())
+        self.pass_time(max(0.0, (oracle.wakes_at(key) - oracle.engine.now).total_seconds()))
 
     def kill(self, who: str) -> None:
         self.cast.strands[who].die()
@@ -122,6 +156,12 @@ class Playground:
             arrived = leading.arrived()
         self._settle([(first, arrived), (second, following.arrived())], before)
 
+    def play_on(self, who: str, fate: Fate, moves: int) -> None:
+        """The worker goes on with its send, so many moves or to the end."""
+        for _ in range(moves):
+            if self.cast.busy([who]):
+                self.play(self.cast.goes_on(who, fate))
+
     def play_and_die(self, move: Move) -> None:
         """With its transaction open, if it opens one; then it is as if nothing had been."""
         before = self._begin()
@@ -134,7 +174,9 @@ class Playground:
 
     def recover(self) -> None:
         self.in_doubt = True
-        recover(self.sessions, self.world.dispatcher, self.markers, self.world.timing)
+        recover(self.sessions, self.world.dispatcher, self.markers, self.broker, self.world.timing)
+        if self.broker.mood is Mood.TAKES:
+            self._check_that_nothing_is_forgotten()
         self.check(NO_SLACK)
 
     def empty_broker_and_recover(self) -> None:
@@ -142,37 +184,32 @@ class Playground:
         self.markers.wipe()
         self.recover()
         if self.broker.mood is Mood.TAKES:
-            engine = self.known.engine
-            waiting = {(step,) for step in engine.waiting}
-            waiting |= {
-                k for k in engine.open_attempts() if engine.attempts[k].status is AttemptStatus.SCHEDULED
-            }
+            waiting = {*self.waiting_steps(), *self.attempts_that_are(AttemptStatus.SCHEDULED)}
             assert waiting <= {key_of(message) for message in self.broker.messages}, "not filled"
 
     def finish(self) -> None:
         """Everybody dies. Other workers, who know of nothing but messages, bring it to its end."""
+        self._end_all()
+        if self.oracle is None or self.in_doubt:
+            return
+        self.set_broker(Mood.TAKES)
+        for _ in range(MAX_ROUNDS):
+            if not self.running:
+                return
+            self.pass_time(self.until_next_wake_up() + 2 * self.world.timing.recovery_grace)
+            self.recover()
+            messages, self.broker.messages = self.broker.messages, []
+            for message in messages:
+                self.play(self.cast.woken_by(message, "A", Fate.ACCEPTED))
+                self.play_on("A", Fate.ACCEPTED, MOVES_OF_A_SEND)
+        raise AssertionError("it has stalled: wake-ups do not bring it to its end")
+
+    def _end_all(self) -> None:
         for name in self.cast.busy():
             if self.in_doubt:
                 self.cast.strands[name].abandon()
             else:
                 self.kill(name)
-        if self.oracle is None or self.in_doubt:
-            return
-        self.set_broker(Mood.TAKES)
-        quiet = 0
-        for _ in range(MAX_ROUNDS):
-            if not self.running:
-                return
-            # What was dispatched again is left alone for a while, and longer each time.
-            self.pass_time(self.until_next_wake_up() + 20 * 2**quiet)
-            self.recover()
-            messages, self.broker.messages = self.broker.messages, []
-            for message in messages:
-                self.play(self.cast.woken_by(message, "A", Fate.ACCEPTED))
-                while self.cast.busy(["A"]):
-                    self.play(self.cast.goes_on("A", Fate.ACCEPTED))
-            quiet = 0 if messages else min(quiet + 1, 5)
-        raise AssertionError("it has stalled: wake-ups do not bring it to its end")
 
     def _begin(self) -> datetime:
         self.in_doubt = True
@@ -208,7 +245,8 @@ class Playground:
             stalled &= not any(attempt.status in UNFINISHED for attempt in attempts)
             assert not stalled, "it has stalled: nothing waits"
         else:
-            waits = [row.status for row in (*steps, *attempts) if row.status in ("waiting", "scheduled")]
+            statuses = {*(step.status for step in steps), *(attempt.status for attempt in attempts)}
+            waits = statuses & {"waiting", "scheduled"}
             assert not waits, f"it is {status}, and still there is something {waits}"
         found = self.known.compare(status, steps, attempts, slack)
         sent = [(note.key, note.attempt, note.may_repeat) for note in self.cast.accepted]
@@ -217,6 +255,13 @@ class Playground:
             found.append(f"accepted were {sent}, and not {expected}")
         assert not found, "; ".join(found)
         self.in_doubt = False
+
+    def _check_that_nothing_is_forgotten(self) -> None:
+        """What was never dispatched is found long before it is due, or soon after."""
+        patience = timedelta(seconds=2 * self.world.timing.recovery_grace)
+        forgotten = self.world.session.scalars(FORGOTTEN, {"id": self.id, "patience": patience}).all()
+        self.world.session.commit()
+        assert not forgotten, f"steps that recovery forgot: {forgotten}"
 
     def _somebody_waits(self) -> bool:
         with self.sessions() as session:
