@@ -6,15 +6,18 @@ Flask-SQLAlchemy. Both use `engine_options`, so that both see the same database 
 
 from __future__ import annotations
 
+import time
 from contextlib import closing
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import DateTime, Engine, MetaData, create_engine, event, func, select, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 
 # Named constraints can be dropped by a later migration, and an error that quotes one says what broke.
 NAMING = {
@@ -44,6 +47,10 @@ SERVER_VANISHED = {
     "tcp_user_timeout": 11_000,
 }
 
+# A connection that was in use so lately is not asked whether it is alive.
+ALIVE_SECONDS = 1.0
+USED_AT = "alertops.used_at"
+
 
 class Base(DeclarativeBase):
     """The declarative base of every table."""
@@ -53,14 +60,13 @@ class Base(DeclarativeBase):
 
 
 def engine_options() -> dict[str, Any]:
-    """Options of every engine: a dead connection is noticed before use, and connecting is bounded."""
+    """Options of every engine. Connecting is bounded; `bounded` notices connections that died."""
     return {
         # An error that quotes its statement must not quote password hashes and alerts with it.
         "hide_parameters": True,
         # The protocol locks, and then reads what others committed meanwhile. It needs this level, whatever
         # the server's default is.
         "isolation_level": "READ COMMITTED",
-        "pool_pre_ping": True,
         "pool_size": 20,
         "max_overflow": 10,
         "pool_timeout": 5,
@@ -74,9 +80,33 @@ def session_factory(database_url: str) -> sessionmaker[Session]:
 
 
 def bounded(engine: Engine) -> Engine:
-    """Have every connection of the engine ask the server for `SESSION_BOUNDS`."""
+    """Have every connection of the engine ask the server for `SESSION_BOUNDS`, and be known to be alive."""
     event.listen(engine, "connect", _ask_for_bounds)
+    event.listen(engine, "checkin", _note_use)
+    event.listen(engine, "checkout", partial(_require_alive, engine))
     return engine
+
+
+def _note_use(_connection: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
+    record.info[USED_AT] = time.monotonic()
+
+
+def _require_alive(
+    engine: Engine, connection: DBAPIConnection, record: ConnectionPoolEntry, _proxy: PoolProxiedConnection
+) -> None:
+    """Ask the server for a sign of life, unless the connection was in use a moment ago.
+
+    SQLAlchemy's own ping asks before every transaction, which is a fifth of what firing a step waits for.
+    One that died in that moment fails in use, as it would have a moment earlier.
+    """
+    used_at = record.info.get(USED_AT)
+    if used_at is None or time.monotonic() - used_at < ALIVE_SECONDS:
+        return
+    try:
+        engine.dialect.do_ping(connection)
+    except engine.dialect.loaded_dbapi.Error as error:
+        # All others of this pool are as old.
+        raise InvalidatePoolError from error
 
 
 def _ask_for_bounds(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:

@@ -9,6 +9,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import structlog
 from sqlalchemy.orm import Session
 
@@ -45,7 +47,7 @@ def fire_step(session: Session, dispatcher: Dispatcher, key: StepKey) -> Reason:
     applied = apply(session, execution, decision)
     if decision.reason is not Reason.DUE or not applied.ok:
         return _leave(session, Reason.STALE)
-    wake_ups = _tell_recipient(session, execution, state, step)
+    wake_ups = _tell_recipient(session, execution, state, step, now)
     reach(Point.BEFORE_FIRE, session)
     session.commit()
     reach(Point.AFTER_FIRE, session)
@@ -59,8 +61,10 @@ def _leave(session: Session, reason: Reason) -> Reason:
     return reason
 
 
-def _tell_recipient(session: Session, execution: Execution, state: State, step: Step) -> list[WakeUp]:
-    """Resolve the recipient; one attempt a target, or on to the next step when there is nobody."""
+def _tell_recipient(
+    session: Session, execution: Execution, state: State, step: Step, now: datetime
+) -> list[WakeUp]:
+    """Resolve the recipient; one attempt a target, due now, or on to the next step when there is nobody."""
     key = StepKey(execution.id, step.number)
     node = state.node_of(step.number)
     targets = resolve_recipient(session, execution.team_id, node.recipient)
@@ -73,15 +77,14 @@ def _tell_recipient(session: Session, execution: Execution, state: State, step: 
         targets=[f"{target.channel}:{target.address}" for target in targets],
     )
     if targets:
-        return [_insert_attempt(session, key, i, target) for i, target in enumerate(targets, start=1)]
+        return [_insert_attempt(session, key, i, target, now) for i, target in enumerate(targets, start=1)]
     tell(session, key, "nobody_to_tell", node=node.name)
     event = NobodyToTell(step.number, progress_of(session, key))
-    decision = decide(state, event, database_now(session))
+    decision = decide(state, event, now)
     return apply(session, execution, decision).wake_ups
 
 
-def _insert_attempt(session: Session, step: StepKey, number: int, target: Target) -> WakeUp:
-    now = database_now(session)
+def _insert_attempt(session: Session, step: StepKey, number: int, target: Target, due_at: datetime) -> WakeUp:
     session.add(
         Attempt(
             execution_id=step.execution_id,
@@ -91,7 +94,7 @@ def _insert_attempt(session: Session, step: StepKey, number: int, target: Target
             channel=target.channel,
             address=target.address,
             status=AttemptStatus.SCHEDULED,
-            due_at=now,
+            due_at=due_at,
         )
     )
-    return AttemptWakeUp(AttemptKey(*step, number, 1), target.channel, now)
+    return AttemptWakeUp(AttemptKey(*step, number, 1), target.channel, due_at)

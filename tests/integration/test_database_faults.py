@@ -72,6 +72,37 @@ def test_a_transaction_is_tried_again_until_the_database_answers(
     assert len(tries) == 3
 
 
+def test_a_connection_that_died_while_nobody_used_it_is_not_given_out(
+    sessions: sessionmaker[Session], cut_connections: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("alertops.db.ALIVE_SECONDS", 0.0)
+    with sessions() as one, sessions() as another:
+        one.execute(text("SELECT 1"))
+        another.execute(text("SELECT 1"))
+    cut_connections()
+    for _ in range(3):
+        with sessions() as session:
+            assert session.execute(text("SELECT 1")).scalar_one() == 1
+
+
+def test_a_connection_that_was_in_use_a_moment_ago_is_not_asked(
+    sessions: sessionmaker[Session], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    with sessions() as session:
+        session.execute(text("SELECT 1"))
+        dialect = session.get_bind().dialect
+        ping = dialect.do_ping
+        monkeypatch.setattr(dialect, "do_ping", lambda connection: asked.append(1) or ping(connection))
+        session.commit()
+        session.execute(text("SELECT 1"))
+        assert asked == []
+        session.commit()
+        monkeypatch.setattr("alertops.db.ALIVE_SECONDS", 0.0)
+        session.execute(text("SELECT 1"))
+    assert asked == [1]
+
+
 def test_patience_ends_and_the_error_is_raised(session: Session) -> None:
     def work() -> None:
         raise OperationalError("SELECT 1", None, Exception("gone"))
