@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import time
 from contextlib import closing
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -114,6 +115,18 @@ def _ask_for_bounds(connection: DBAPIConnection, _record: ConnectionPoolEntry) -
         for statement in SESSION_BOUNDS:
             cursor.execute(statement)
     connection.commit()
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A time by the database's clock, and when it was read, by a clock of ours that never goes back."""
+
+    at: datetime
+    read_at: float = field(default_factory=time.monotonic)
+
+    def now(self) -> datetime:
+        """The database's time by now, to wake somebody by; whether anything is due is not decided with it."""
+        return self.at + timedelta(seconds=time.monotonic() - self.read_at)
 
 
 def database_now(session: Session) -> datetime:

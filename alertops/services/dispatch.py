@@ -15,7 +15,7 @@ import structlog
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from alertops.db import commit_without_flush, database_now
+from alertops.db import Moment, commit_without_flush, database_now
 from alertops.errors import BrokerUnavailableError
 from alertops.faults import Point, reach
 from alertops.services import transitions
@@ -77,32 +77,40 @@ class Dispatcher:
     def __init__(self, publisher: Publisher) -> None:
         self._publisher = publisher
 
-    def dispatch(self, session: Session, wake_ups: Sequence[WakeUp], *, recovering: bool = False) -> int:
+    def dispatch(
+        self,
+        session: Session,
+        wake_ups: Sequence[WakeUp],
+        *,
+        recovering: bool = False,
+        moment: Moment | None = None,
+    ) -> int:
         """Publish the wake-ups of committed rows; return how many the broker confirmed.
 
         The session must have no transaction open. Nothing is raised when the broker or the database
-        is down: what was committed stays committed, and recovery dispatches it.
+        is down: what was committed stays committed, and recovery dispatches it. Whoever has just read the
+        database's clock says so by `moment`, and it is not asked again.
         """
         if not wake_ups:
             return 0
         try:
-            return self._publish_and_mark(session, wake_ups, recovering=recovering)
+            return self._publish_and_mark(session, wake_ups, moment or _read(session), recovering=recovering)
         except (BrokerUnavailableError, DBAPIError) as error:
             session.rollback()
             log.warning("dispatch_failed", rows=len(wake_ups), error=str(error), next="recovery dispatches")
             return 0
 
-    def _publish_and_mark(self, session: Session, wake_ups: Sequence[WakeUp], *, recovering: bool) -> int:
-        now = database_now(session)
-        session.commit()
-        confirmed = self._publisher.publish([_message(wake_up, now) for wake_up in wake_ups])
+    def _publish_and_mark(
+        self, session: Session, wake_ups: Sequence[WakeUp], moment: Moment, *, recovering: bool
+    ) -> int:
+        confirmed = self._publisher.publish([_message(wake_up, moment.now()) for wake_up in wake_ups])
         published = [w for w, ok in zip(wake_ups, confirmed, strict=True) if ok]
         if len(published) < len(wake_ups):
             log.warning(
                 "dispatch_unconfirmed", rows=len(wake_ups) - len(published), next="recovery dispatches"
             )
         reach(Point.BEFORE_MARK, session)
-        self._mark(session, published, now, recovering=recovering)
+        self._mark(session, published, moment.at, recovering=recovering)
         reach(Point.AFTER_MARK, session)
         return len(published)
 
@@ -115,6 +123,12 @@ class Dispatcher:
         transitions.mark_steps_dispatched(session, steps, at, recovering=recovering)
         transitions.mark_attempts_dispatched(session, attempts, at, recovering=recovering)
         session.commit()
+
+
+def _read(session: Session) -> Moment:
+    moment = Moment(database_now(session))
+    session.commit()
+    return moment
 
 
 def _message(wake_up: WakeUp, now: datetime) -> Message:

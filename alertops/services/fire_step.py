@@ -14,7 +14,7 @@ from datetime import datetime
 import structlog
 from sqlalchemy.orm import Session
 
-from alertops.db import database_now
+from alertops.db import Moment, database_now
 from alertops.escalation.decision import Reason
 from alertops.escalation.events import NobodyToTell, StepWoken
 from alertops.escalation.machine import State, decide
@@ -38,11 +38,12 @@ def fire_step(session: Session, dispatcher: Dispatcher, key: StepKey) -> Reason:
     if execution is None or step is None:
         return _leave(session, Reason.STALE)
     state = state_of(session, execution)
-    now = database_now(session)
+    moment = Moment(database_now(session))
+    now = moment.at
     decision = decide(state, StepWoken(key.step, StepStatus(step.status), step.due_at), now)
     if decision.reason is Reason.EARLY:
         session.commit()
-        dispatcher.dispatch(session, [StepWakeUp(key, step.due_at)])
+        dispatcher.dispatch(session, [StepWakeUp(key, step.due_at)], moment=moment)
         return decision.reason
     applied = apply(session, execution, decision)
     if decision.reason is not Reason.DUE or not applied.ok:
@@ -52,7 +53,7 @@ def fire_step(session: Session, dispatcher: Dispatcher, key: StepKey) -> Reason:
     session.commit()
     reach(Point.AFTER_FIRE, session)
     log.info("step_fired", lateness_ms=round((now - step.due_at).total_seconds() * 1000, 1))
-    dispatcher.dispatch(session, [*applied.wake_ups, *wake_ups])
+    dispatcher.dispatch(session, [*applied.wake_ups, *wake_ups], moment=moment)
     return decision.reason
 
 

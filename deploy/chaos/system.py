@@ -44,6 +44,8 @@ SETTINGS: Mapping[str, str] = {
     "ALERTOPS_RECOVERY_GRACE_SECONDS": "2",
     "ALERTOPS_CANARY_SECONDS": "2",
     "ALERTOPS_ACCESS_TOKEN_SECONDS": "86400",
+    # As in production; the console's format takes a multiple of the time.
+    "ALERTOPS_LOG_FORMAT": "json",
 }
 REVIVE_SECONDS = 120.0
 DECLARED_SECONDS = 20.0

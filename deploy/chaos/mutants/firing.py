@@ -33,8 +33,8 @@ MUTANTS = (
             Edit(FIRE, "    session.add(\n        Attempt(", "    session.merge(\n        Attempt("),
             Edit(
                 FIRE,
-                "            due_at=now,\n",
-                "            due_at=now,\n            finished_at=None,\n            transmit_at=None,\n",
+                "            due_at=due_at,\n",
+                "            due_at=due_at,\n            finished_at=None,\n            transmit_at=None,\n",
             ),
         ),
     ),
@@ -133,8 +133,8 @@ MUTANTS = (
             ),
             Edit(
                 FIRE,
-                "annotations\n\nimport structlog\n",
-                "annotations\n\nfrom dataclasses import replace\n\nimport structlog\n",
+                "annotations\n\nfrom datetime import datetime\n",
+                "annotations\n\nfrom dataclasses import replace\nfrom datetime import datetime\n",
             ),
         ),
     ),
@@ -207,8 +207,8 @@ MUTANTS = (
             ),
             Edit(
                 "alertops/services/dispatch.py",
-                "        now = database_now(session)\n        session.commit()\n",
-                "        now = database_now(session)\n",
+                "    moment = Moment(database_now(session))\n    session.commit()\n",
+                "    moment = Moment(database_now(session))\n",
             ),
         ),
     ),

@@ -64,7 +64,7 @@ MUTANTS = (
             Edit(
                 "alertops/services/dispatch.py",
                 "        confirmed = self._publisher.publish(",
-                "        self._mark(session, wake_ups, now, recovering=recovering)\n"
+                "        self._mark(session, wake_ups, moment.at, recovering=recovering)\n"
                 "        confirmed = self._publisher.publish(",
             ),
             NO_OVERDUE,
