@@ -67,11 +67,12 @@ def test_promises_are_kept_under_faults(tmp_path: Path) -> None:
     assert set(figures["broken"].values()) == {0}
     measured = undisturbed.plan(PROFILES["short"].undisturbed_seconds, 0, "")
     assert figures["alerts"] == figures["accepted"] == 330 + len(measured)
-    assert figures["executions"] >= 330 + len(measured)
+    # Thirty alerts are raised by two clients at once, and are one execution each.
+    assert figures["executions"] >= 300 + len(measured)
     assert figures["edits"]["made"] > 20, "flows were to be edited in flight"
     assert figures["steps"] > 300
     assert figures["mails"] > 300
-    assert figures["faults"] == 33
+    assert figures["faults"] == 36
     assert figures["not_as_planned"] == 0, done.stdout
     assert figures["workers_gave_up"] == 0, "a worker needed a supervisor"
     assert len(figures["faults_by_kind"]) >= 10
