@@ -37,7 +37,7 @@ class Watch:
 
     def run(self, interval: float) -> None:
         """Until the worker is told to leave, or is found deaf."""
-        while state.should_stop in (None, False):
+        while not _told_to_leave():
             if deaf := self._deaf_queues():
                 self._leave(deaf)
                 return
@@ -60,6 +60,10 @@ class Watch:
         except BrokerUnavailableError:
             # Which the consumer notices, and tells, by itself.
             return
+        except Exception:
+            # Whatever it is, a worker that nobody watches any more would be worse.
+            log.exception("canary_failed", queue=queue, next="the next canary is tried in its time")
+            return
         if taken:
             self._hearing.sent(queue, at)
 
@@ -69,3 +73,9 @@ class Watch:
         time.sleep(self._leave_seconds)
         # An event loop that stands still never looks at `should_stop`.
         os._exit(EXIT_CODE)
+
+
+def _told_to_leave() -> bool:
+    """Celery keeps the exit code there, and 0, that of a warm shutdown, is one."""
+    told: Any = state.should_stop
+    return told is not None and told is not False

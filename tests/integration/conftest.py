@@ -22,7 +22,8 @@ from deploy.local.databases import create_database, drop_database
 from deploy.local.stack import PrivateStack
 from tasks.depths import QueueDepths
 from tests.api_environment import NO_BROKER, api_environment
-from tests.integration.world import World
+from tests.integration.recovering import Markers
+from tests.integration.world import Broker, World
 
 
 class RecordingPublisher:
@@ -96,6 +97,20 @@ def publisher() -> RecordingPublisher:
 def world(session: Session, publisher: RecordingPublisher) -> World:
     """A team, a person, flows, and the hands of a clock."""
     return World(session, Dispatcher(publisher), publisher)
+
+
+@pytest.fixture
+def broker(world: World) -> Broker:
+    """The broker of recovery and of the world: what either publishes arrives there."""
+    broker = Broker()
+    world.dispatcher = Dispatcher(broker)
+    return broker
+
+
+@pytest.fixture
+def markers() -> Markers:
+    """The markers that a broker has: none yet."""
+    return Markers()
 
 
 @pytest.fixture

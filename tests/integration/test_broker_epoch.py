@@ -13,23 +13,11 @@ from sqlalchemy.orm import Session
 from alertops.models import BrokerEpoch, Execution, Step
 from alertops.services.acknowledge import acknowledge
 from alertops.services.claim_attempt import claim_attempt
-from alertops.services.dispatch import Dispatcher, Message
+from alertops.services.dispatch import Message
 from alertops.services.keys import AttemptKey
 from alertops.services.recover import PAGE, Recovered
 from tests.integration.recovering import NOTHING, Markers, Recover, Sessions, runner
 from tests.integration.world import Broker, World, down, node, refuse, take
-
-
-@pytest.fixture
-def broker(world: World) -> Broker:
-    broker = Broker()
-    world.dispatcher = Dispatcher(broker)
-    return broker
-
-
-@pytest.fixture
-def markers() -> Markers:
-    return Markers()
 
 
 @pytest.fixture

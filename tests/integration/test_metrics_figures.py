@@ -12,7 +12,6 @@ from sqlalchemy import select, text
 
 from alertops.models import BrokerEpoch, Flow, Team
 from alertops.services.acknowledge import acknowledge
-from alertops.services.dispatch import Dispatcher
 from alertops.services.recover import Recovered
 from alertops.services.resolve import resolve
 from tests.figures import read_figures
@@ -35,18 +34,6 @@ def figures(client: FlaskClient) -> Figures:
         return read_figures(answer.text)
 
     return scrape
-
-
-@pytest.fixture
-def broker(world: World) -> Broker:
-    broker = Broker()
-    world.dispatcher = Dispatcher(broker)
-    return broker
-
-
-@pytest.fixture
-def markers() -> Markers:
-    return Markers()
 
 
 @pytest.fixture

@@ -12,19 +12,11 @@ from sqlalchemy import func, select, text
 from alertops.models import Attempt, Execution, Step
 from alertops.services.acknowledge import acknowledge
 from alertops.services.claim_attempt import Claim, claim_attempt
-from alertops.services.dispatch import Dispatcher, Message
+from alertops.services.dispatch import Message
 from alertops.services.keys import AttemptKey
 from alertops.services.recover import PAGE, Recovered
 from tests.integration.recovering import NOTHING, Markers, Recover, Sessions, runner
 from tests.integration.world import Broker, Publishing, Queue, World, down, node, refuse, take
-
-
-@pytest.fixture
-def broker(world: World) -> Broker:
-    """The broker of recovery and of the world: what either publishes arrives there."""
-    broker = Broker()
-    world.dispatcher = Dispatcher(broker)
-    return broker
 
 
 @pytest.fixture

@@ -8,20 +8,12 @@ from alertops.errors import BrokerUnavailableError
 from alertops.models import Execution
 from alertops.services.backlog import SHORT
 from alertops.services.claim_attempt import claim_attempt
-from alertops.services.dispatch import Dispatcher
 from alertops.services.keys import AttemptKey
 from alertops.services.recover import Recovered
 from tests.integration.recovering import NOTHING, Markers, Queues, Recover, Sessions, runner
 from tests.integration.world import Broker, World, node
 
 TICK = 10
-
-
-@pytest.fixture
-def broker(world: World) -> Broker:
-    broker = Broker()
-    world.dispatcher = Dispatcher(broker)
-    return broker
 
 
 @pytest.fixture

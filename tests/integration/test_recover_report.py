@@ -7,22 +7,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from alertops.models import BrokerEpoch
-from alertops.services.dispatch import Dispatcher
 from alertops.services.recover import PAGES_PER_REPORT
 from tests.integration.recovering import NOTHING, Markers, Recover, Sessions, runner
 from tests.integration.world import Broker, World, down, node
-
-
-@pytest.fixture
-def broker(world: World) -> Broker:
-    broker = Broker()
-    world.dispatcher = Dispatcher(broker)
-    return broker
-
-
-@pytest.fixture
-def markers() -> Markers:
-    return Markers()
 
 
 @pytest.fixture
