@@ -27,6 +27,14 @@ class NotFoundError(AlertOpsError):
     """There is no such object, or none that this caller may see."""
 
 
+class ForbiddenError(AlertOpsError):
+    """The caller may see the object, but not do this with it; `facts` says what they are there."""
+
+    def __init__(self, detail: str, **facts: Any) -> None:
+        self.facts = facts
+        super().__init__(detail)
+
+
 class ConflictError(AlertOpsError):
     """The object's present state does not allow this; `facts` says what the state is."""
 

@@ -1,13 +1,13 @@
 """The HTTP edge: Flask. A request becomes one call of a service, and what comes back becomes JSON.
 
     config.py       environment -> ApiSettings, and Flask's configuration
-    blueprints.py   strict arguments on every route, an access token on all but the public ones
+    blueprints.py   strict arguments on every route, a token on all but the public ones
     body.py         the body: a JSON object that can be stored, or named faults
     fields.py       fields that do not coerce
     preconditions.py  ETags, and which version a change was made for
     schemas/        what goes in and out
     views/          one blueprint per noun
-    tokens.py       who is calling; client.py is from where
+    tokens.py       who is calling; client.py is from where; asking.py is for what
     errors.py       errors -> RFC 9457 problems; problems.py is what those look like
     openapi.py      the description, and the pages to read it
     readiness.py    is this process of use?
@@ -57,4 +57,5 @@ def create_app(settings: ApiSettings, publisher: Publisher, queues: QueueReader)
     nouns = (auth, sessions, me, teams, flows, nodes, revisions, executions, health, metrics)
     for module in nouns:
         api.register_blueprint(module.blueprint)
+    api.register_blueprint(teams.own)
     return app

@@ -1,4 +1,4 @@
-"""Blueprints: strict arguments on all, and one kind whose every route needs an access token."""
+"""Blueprints: strict arguments on all; two kinds need a token, of a person, or of a member or a program."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import flask_smorest
-from flask_jwt_extended import verify_jwt_in_request
 
+from alertops.services.permissions import Action
+from api.asking import require_actor, require_person
 from api.body import StrictParser
 
 PREFIX = "/api/v1"
@@ -39,16 +40,39 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smorest
         def doc(self, **doc: Any) -> Decorator: ...
 
 
-class MembersBlueprint(Blueprint):
+class PeopleBlueprint(Blueprint):
     """A blueprint whose routes are for people who are logged in; no view has to remember to ask."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, url_prefix=PREFIX, **kwargs)
-        self.before_request(_require_access_token)
+        self.before_request(require_person)
 
 
-def _require_access_token() -> None:
-    verify_jwt_in_request()
+class TeamBlueprint(Blueprint):
+    """A blueprint of what belongs to a team: for its members, and for programs with one of its keys.
+
+    Each route `permits` one action. What is asked for, and by whom, is what `api.asking` gives the views to
+    show at the door; a route that names no action gets nothing through it.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, url_prefix=PREFIX, **kwargs)
+        self.before_request(require_actor)
+
+    def permits(self, action: Action) -> Decorator:
+        """The route is for those who may do this."""
+
+        def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
+            # flask-smorest wraps views and keeps their attributes.
+            vars(view)["permits"] = action
+            documented: Callable[..., Any] = self.doc(**_permission(action))(view)
+            return documented
+
+        return decorate
+
+
+def _permission(action: Action) -> dict[str, Any]:
+    return {"x-permission": action.value, "responses": {"403": "FORBIDDEN", "404": "NOT_FOUND"}}
 
 
 def _document_problems(doc: dict[str, Any], *_: Any, **__: Any) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException
 from alertops.errors import (
     AuthenticationError,
     ConflictError,
+    ForbiddenError,
     InvalidInputError,
     NotFoundError,
     StaleError,
@@ -34,6 +35,7 @@ def register_error_handlers(app: Flask) -> None:
     app.register_error_handler(InvalidInputError, _invalid_input)
     app.register_error_handler(AuthenticationError, _unauthenticated)
     app.register_error_handler(NotFoundError, _not_found)
+    app.register_error_handler(ForbiddenError, _forbidden)
     app.register_error_handler(ConflictError, _conflict)
     app.register_error_handler(StaleError, _stale)
     app.register_error_handler(ThrottledError, _throttled)
@@ -62,6 +64,10 @@ def _unauthenticated(error: AuthenticationError) -> Response:
 
 def _not_found(error: NotFoundError) -> Response:
     return problem(404, str(error))
+
+
+def _forbidden(error: ForbiddenError) -> Response:
+    return problem(403, str(error), current=error.facts)
 
 
 def _conflict(error: ConflictError) -> Response:

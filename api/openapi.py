@@ -34,6 +34,8 @@ class OpenApi(flask_smorest.Api):  # type: ignore[misc]  # flask-smorest has no 
     def _register_responses(self) -> None:
         for name, description in (
             ("DEFAULT_ERROR", "Any error."),
+            ("FORBIDDEN", "Your role, or your key, does not allow this."),
+            ("NOT_FOUND", "There is no such thing, or none that you may see."),
             ("PRECONDITION_FAILED", "Changed since you read it; `ETag` says what it is now."),
             ("PRECONDITION_REQUIRED", "A change needs `If-Match`."),
             ("UNPROCESSABLE_CONTENT", "The request is not valid; `errors` says where."),

@@ -1,10 +1,15 @@
 """The tables, and no behaviour. Importing this package makes `Base.metadata` complete."""
 
+from alertops.models.api_key import ApiKey
 from alertops.models.attempt import Attempt
+from alertops.models.audit import AuditEntry
 from alertops.models.broker_epoch import BrokerEpoch
 from alertops.models.execution import Execution, Step
 from alertops.models.flow import Flow, FlowNode, FlowRevision
+from alertops.models.invitation import Invitation
+from alertops.models.letter import Letter, MailToken
 from alertops.models.login_session import LoginSession
+from alertops.models.outsider import Outsider
 from alertops.models.recovery_total import RecoveryTotal
 from alertops.models.team import Membership, Team
 from alertops.models.throttle import Throttle
@@ -12,14 +17,20 @@ from alertops.models.timeline import TimelineEntry
 from alertops.models.user import User
 
 __all__ = [
+    "ApiKey",
     "Attempt",
+    "AuditEntry",
     "BrokerEpoch",
     "Execution",
     "Flow",
     "FlowNode",
     "FlowRevision",
+    "Invitation",
+    "Letter",
     "LoginSession",
+    "MailToken",
     "Membership",
+    "Outsider",
     "RecoveryTotal",
     "Step",
     "Team",

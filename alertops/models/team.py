@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -22,11 +23,14 @@ class Role(StrEnum):
 
 
 class Team(Base):
+    """One that was deleted has no members and no keys any more, so that nobody sees it; its history stays."""
+
     __tablename__ = "teams"
 
     id: Mapped[PrimaryId]
     name: Mapped[str]
     created_at: Mapped[CreatedAt]
+    deleted_at: Mapped[datetime | None]
 
     __table_args__ = (length_of("name", 1, 100),)
 

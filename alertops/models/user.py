@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from sqlalchemy import Index, func
 from sqlalchemy.orm import Mapped
 
@@ -17,6 +19,8 @@ class User(Base):
     name: Mapped[str]
     password_hash: Mapped[str]
     created_at: Mapped[CreatedAt]
+    # When whoever holds the account showed that they read what is sent to the address; null: not yet.
+    email_verified_at: Mapped[datetime | None]
 
     __table_args__ = (length_of("email", 3, 254), length_of("name", 1, 100))
 

@@ -34,4 +34,4 @@ def _set_archived(session: Session, flow: Flow, editor: Editor, *, archived: boo
         session.rollback()  # lets the lock go
         raise
     session.commit()
-    log.info("flow_archived" if archived else "flow_unarchived", flow=str(flow.id), by=str(editor.user_id))
+    log.info("flow_archived" if archived else "flow_unarchived", flow=str(flow.id), by=str(editor.actor.id))

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from alertops.escalation.diff import Diff, diff
 from alertops.models import FlowRevision
 from alertops.services.access import find_flow, find_revision
+from alertops.services.actor import Asking
 from alertops.services.revisions import definition_of
 
 
@@ -23,10 +24,10 @@ class Comparison:
 
 
 def compare_revisions(
-    session: Session, user_id: UUID, flow_id: UUID, before: int, after: int | None
+    session: Session, asking: Asking, flow_id: UUID, before: int, after: int | None
 ) -> Comparison:
-    """Compare two revisions that the user may see; without a second one, with the newest."""
-    flow = find_flow(session, user_id, flow_id)
-    old = find_revision(session, user_id, flow_id, before)
-    new = find_revision(session, user_id, flow_id, after or flow.revision_number)
+    """Compare two revisions that the actor may see; without a second one, with the newest."""
+    flow = find_flow(session, asking, flow_id)
+    old = find_revision(session, asking, flow_id, before)
+    new = find_revision(session, asking, flow_id, after or flow.revision_number)
     return Comparison(old, new, diff(definition_of(flow, old), definition_of(flow, new)))

@@ -85,7 +85,7 @@ def edit_flow(
         session.rollback()  # lets the lock go
         raise
     session.commit()
-    log.info("flow_edited", flow=str(flow.id), revision=flow.revision_number, by=str(editor.user_id))
+    log.info("flow_edited", flow=str(flow.id), revision=flow.revision_number, by=str(editor.actor.id))
 
 
 def _apply(session: Session, flow: models.Flow, editor: Editor, edit: Edit, of_node: UUID | None) -> None:
@@ -104,7 +104,7 @@ def _apply(session: Session, flow: models.Flow, editor: Editor, edit: Edit, of_n
             f"the flow has had {MAX_REVISIONS} revisions, which is as many as are kept; create a new flow",
             revision=flow.revision_number,
         )
-    write_revision(session, flow, after, editor.user_id)
+    write_revision(session, flow, after, editor.actor.id)
 
 
 def _edited(edit: Edit, before: Flow) -> Flow:

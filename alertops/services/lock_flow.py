@@ -14,20 +14,20 @@ As with executions, the lock is taken in a statement of its own, and the rest is
 from __future__ import annotations
 
 from dataclasses import dataclass
-from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
 from alertops.errors import NotFoundError, StaleError
 from alertops.models import Flow
+from alertops.services.actor import Actor
 
 
 @dataclass(frozen=True)
 class Editor:
     """Who changes a flow, and which version they have seen: one of these, or None for whichever it has."""
 
-    user_id: UUID
+    actor: Actor
     seen: frozenset[str] | None
 
 

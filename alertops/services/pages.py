@@ -16,7 +16,8 @@ from sqlalchemy import Select, select, tuple_
 from sqlalchemy.orm import Session, defer, joinedload
 
 from alertops.models import Execution, Flow, FlowRevision, Team, TimelineEntry
-from alertops.services.access import member_of
+from alertops.services.access import seen_by
+from alertops.services.actor import Actor
 
 M = TypeVar("M", Team, Flow, Execution)
 Row = TypeVar("Row")
@@ -39,9 +40,9 @@ class Page(Generic[Row, Spot]):
     next: Spot | None
 
 
-def teams_of(session: Session, user_id: UUID, *, limit: int, after: Place | None = None) -> Page[Team, Place]:
-    """The teams that the user is a member of, newest first."""
-    return _newest_first(session, select(Team).where(member_of(user_id, Team.id)), Team, after, limit)
+def teams_of(session: Session, actor: Actor, *, limit: int, after: Place | None = None) -> Page[Team, Place]:
+    """The teams that the actor belongs to, newest first."""
+    return _newest_first(session, select(Team).where(seen_by(actor, Team.id)), Team, after, limit)
 
 
 def flows_of(

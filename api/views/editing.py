@@ -6,15 +6,15 @@ from flask import url_for
 
 from alertops.models import Flow
 from alertops.services.lock_flow import Editor, version_of
+from api.asking import actor
 from api.preconditions import etag, versions_seen
-from api.tokens import caller
 
 Answer = tuple[Flow, int, dict[str, str]]
 
 
 def editor() -> Editor:
     """The caller, and the versions that their request says they have seen."""
-    return Editor(caller().id, versions_seen())
+    return Editor(actor(), versions_seen())
 
 
 def edited(flow: Flow, status: int = 200) -> Answer:

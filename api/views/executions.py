@@ -12,10 +12,12 @@ from alertops.services.access import find_execution, find_flow, find_team
 from alertops.services.acknowledge import acknowledge
 from alertops.services.answer import Answered
 from alertops.services.pages import Page, Place, executions_of, timeline_of
+from alertops.services.permissions import Action
 from alertops.services.resolve import resolve
 from alertops.services.show_execution import ShownExecution, show_execution
 from alertops.services.start_execution import Alert, start_execution
-from api.blueprints import MembersBlueprint
+from api.asking import actor, asking
+from api.blueprints import TeamBlueprint
 from api.extensions import dispatcher, session
 from api.schemas.executions import (
     AlertInput,
@@ -28,62 +30,67 @@ from api.schemas.executions import (
     TimelineQuery,
 )
 from api.schemas.nothing import NothingInput
-from api.tokens import caller
 
-blueprint = MembersBlueprint("executions", __name__, description="Executions: alerts, and answers to them")
+blueprint = TeamBlueprint("executions", __name__, description="Executions: alerts, and answers to them")
 
 
 @blueprint.post("/flows/<uuid:flow_id>/executions")
+@blueprint.permits(Action.RAISE_ALERT)
 @blueprint.arguments(AlertInput)
 @blueprint.response(202, ExecutionSchema, description="Accepted: it is committed, and will escalate.")
 @blueprint.alt_response(200, schema=ExecutionSchema, description="An open execution has this dedup_key.")
 def start(alert: Alert, flow_id: UUID) -> tuple[Execution, int, dict[str, str]]:
     """Raise an alert: run the flow until somebody acknowledges."""
-    flow = find_flow(session(), caller().id, flow_id)
-    started = start_execution(session(), dispatcher(), flow, alert, caller().id)
+    flow = find_flow(session(), asking(), flow_id)
+    started = start_execution(session(), dispatcher(), flow, alert, actor().id)
     location = {"Location": url_for("executions.show", execution_id=started.execution.id)}
     return started.execution, 202 if started.created else 200, location
 
 
 @blueprint.get("/teams/<uuid:team_id>/executions")
+@blueprint.permits(Action.VIEW)
 @blueprint.arguments(ExecutionQuery, location="query")
 @blueprint.response(200, ExecutionPageSchema)
 def list_executions(page: dict[str, Any], team_id: UUID) -> Page[Execution, Place]:
     """List a team's executions, newest first."""
-    team = find_team(session(), caller().id, team_id)
+    team = find_team(session(), asking(), team_id)
     return executions_of(session(), team.id, **page)
 
 
 @blueprint.get("/executions/<uuid:execution_id>")
+@blueprint.permits(Action.VIEW)
 @blueprint.response(200, ShownExecutionSchema)
 def show(execution_id: UUID) -> ShownExecution:
     """Show an execution: its steps and attempts so far, and the steps still planned."""
-    execution = find_execution(session(), caller().id, execution_id)
+    execution = find_execution(session(), asking(), execution_id)
     return show_execution(session(), execution)
 
 
 @blueprint.get("/executions/<uuid:execution_id>/timeline")
+@blueprint.permits(Action.VIEW)
 @blueprint.arguments(TimelineQuery, location="query")
 @blueprint.response(200, TimelinePageSchema)
 def list_timeline(page: dict[str, Any], execution_id: UUID) -> Page[TimelineEntry, int]:
     """List what happened, oldest first."""
-    execution = find_execution(session(), caller().id, execution_id)
+    execution = find_execution(session(), asking(), execution_id)
     return timeline_of(session(), execution.id, **page)
 
 
 @blueprint.post("/executions/<uuid:execution_id>/acknowledge")
+@blueprint.permits(Action.ANSWER)
 @blueprint.arguments(NothingInput, required=False)
 @blueprint.response(200, AnsweredSchema)
 def acknowledge_execution(_: dict[str, Any], execution_id: UUID) -> Answered:
     """Take it: nobody else is told. Safe to repeat."""
-    execution = find_execution(session(), caller().id, execution_id)
-    return acknowledge(session(), execution.id, caller().id)
+    execution = find_execution(session(), asking(), execution_id)
+    return acknowledge(session(), execution.id, actor().id)
 
 
 @blueprint.post("/executions/<uuid:execution_id>/resolve")
+@blueprint.permits(Action.ANSWER)
 @blueprint.arguments(NothingInput, required=False)
 @blueprint.response(200, AnsweredSchema)
 def resolve_execution(_: dict[str, Any], execution_id: UUID) -> Answered:
     """Say that it is over. Safe to repeat."""
-    execution = find_execution(session(), caller().id, execution_id)
-    return resolve(session(), execution.id, caller().id)
+    execution = find_execution(session(), asking(), execution_id)
+    return resolve(session(), execution.id, actor().id)

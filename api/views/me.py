@@ -9,12 +9,12 @@ from alertops.services.change_password import change_password
 from alertops.services.delete_account import delete_account
 from alertops.services.memberships import memberships_of
 from alertops.services.rename_user import rename_user
-from api.blueprints import MembersBlueprint
+from api.blueprints import PeopleBlueprint
 from api.extensions import limits, session
 from api.schemas.accounts import MeSchema, NewNameInput, NewPasswordInput, PasswordInput
 from api.tokens import caller, current_session_id
 
-blueprint = MembersBlueprint("me", __name__, description="The caller's own account")
+blueprint = PeopleBlueprint("me", __name__, description="The caller's own account")
 
 
 @blueprint.get("/me")

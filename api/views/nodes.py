@@ -10,23 +10,25 @@ from flask import url_for
 from alertops.models import FlowNode
 from alertops.services.access import find_flow, find_node
 from alertops.services.edit_flow import add_node, change_node, remove_node, reorder_nodes
-from api.blueprints import MembersBlueprint
+from alertops.services.permissions import Action
+from api.asking import asking
+from api.blueprints import TeamBlueprint
 from api.extensions import session
 from api.preconditions import CONDITIONAL, ETAG
 from api.schemas.flows import FlowSchema, NewNodeInput, NodeChange, NodeSchema, OrderInput
-from api.tokens import caller
 from api.views.editing import Answer, edited, editor, etag_of
 
-blueprint = MembersBlueprint("nodes", __name__, description="Nodes: who is told, and after how long")
+blueprint = TeamBlueprint("nodes", __name__, description="Nodes: who is told, and after how long")
 
 
 @blueprint.post("/flows/<uuid:flow_id>/nodes")
+@blueprint.permits(Action.EDIT_FLOWS)
 @blueprint.arguments(NewNodeInput)
 @blueprint.doc(**CONDITIONAL)
 @blueprint.response(201, FlowSchema, headers=ETAG)
 def add(node: dict[str, Any], flow_id: UUID) -> Answer:
     """Add a node, at a position or at the end."""
-    flow = find_flow(session(), caller().id, flow_id)
+    flow = find_flow(session(), asking(), flow_id)
     position = node.pop("position", None)
     node_id = add_node(session(), flow, editor(), node, position)
     answer, status, headers = edited(flow, 201)
@@ -35,40 +37,44 @@ def add(node: dict[str, Any], flow_id: UUID) -> Answer:
 
 
 @blueprint.put("/flows/<uuid:flow_id>/nodes/order")
+@blueprint.permits(Action.EDIT_FLOWS)
 @blueprint.arguments(OrderInput)
 @blueprint.doc(**CONDITIONAL)
 @blueprint.response(200, FlowSchema, headers=ETAG)
 def order(order: dict[str, list[UUID]], flow_id: UUID) -> Answer:
     """Bring the nodes into another order, which names each of them once."""
-    flow = find_flow(session(), caller().id, flow_id)
+    flow = find_flow(session(), asking(), flow_id)
     reorder_nodes(session(), flow, editor(), order["node_ids"])
     return edited(flow)
 
 
 @blueprint.get("/flows/<uuid:flow_id>/nodes/<uuid:node_id>")
+@blueprint.permits(Action.VIEW)
 @blueprint.response(200, NodeSchema, headers=ETAG)
 def show(flow_id: UUID, node_id: UUID) -> tuple[FlowNode, int, dict[str, str]]:
     """Show a node."""
-    flow, node = find_node(session(), caller().id, flow_id, node_id)
+    flow, node = find_node(session(), asking(), flow_id, node_id)
     return node, 200, etag_of(flow)
 
 
 @blueprint.patch("/flows/<uuid:flow_id>/nodes/<uuid:node_id>")
+@blueprint.permits(Action.EDIT_FLOWS)
 @blueprint.arguments(NodeChange)
 @blueprint.doc(**CONDITIONAL)
 @blueprint.response(200, FlowSchema, headers=ETAG)
 def change(changes: dict[str, Any], flow_id: UUID, node_id: UUID) -> Answer:
     """Change what is named of a node."""
-    flow = find_flow(session(), caller().id, flow_id)
+    flow = find_flow(session(), asking(), flow_id)
     change_node(session(), flow, editor(), node_id, changes)
     return edited(flow)
 
 
 @blueprint.delete("/flows/<uuid:flow_id>/nodes/<uuid:node_id>")
+@blueprint.permits(Action.EDIT_FLOWS)
 @blueprint.doc(**CONDITIONAL)
 @blueprint.response(200, FlowSchema, headers=ETAG)
 def remove(flow_id: UUID, node_id: UUID) -> Answer:
     """Take a node out of the flow; the last one has to stay."""
-    flow = find_flow(session(), caller().id, flow_id)
+    flow = find_flow(session(), asking(), flow_id)
     remove_node(session(), flow, editor(), node_id)
     return edited(flow)

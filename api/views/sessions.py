@@ -8,13 +8,13 @@ from uuid import UUID
 from alertops.errors import NotFoundError
 from alertops.services.end_sessions import end_all_sessions, end_session
 from alertops.services.open_session import sessions_of
-from api.blueprints import MembersBlueprint
+from api.blueprints import PeopleBlueprint
 from api.extensions import session
 from api.schemas.accounts import SessionsSchema
 from api.schemas.nothing import NothingInput
 from api.tokens import caller, current_session_id
 
-blueprint = MembersBlueprint("sessions", __name__, description="Where the caller is logged in")
+blueprint = PeopleBlueprint("sessions", __name__, description="Where the caller is logged in")
 
 
 @blueprint.post("/auth/logout")

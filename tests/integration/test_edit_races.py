@@ -20,6 +20,7 @@ from werkzeug.test import TestResponse
 
 from alertops.errors import ConflictError
 from alertops.models import Execution, Flow, FlowNode
+from alertops.services.actor import Person as Actor
 from alertops.services.archive_flow import archive_flow
 from alertops.services.dispatch import Dispatcher
 from alertops.services.edit_flow import change_flow, remove_node
@@ -46,7 +47,7 @@ class Desk:
     @property
     def editor(self) -> Editor:
         """Somebody who does not look what there is."""
-        return Editor(self.flow.ann.id, None)
+        return Editor(Actor(self.flow.ann.id), None)
 
     def queue(self) -> Queue:
         return Queue(self.sessions, lambda holder: lock_flow(holder, holder.get_one(Flow, self.id)))
