@@ -6,6 +6,7 @@ The seeds are those whose flows are over soon.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from random import Random
 
 from deploy.chaos.alerts import PlannedAlert
 from deploy.chaos.profiles import Profile
@@ -15,7 +16,10 @@ from deploy.chaos.schedule import WIPE, PlannedFault
 
 @dataclass(frozen=True)
 class Schedule:
-    """A seed for flows, alerts and faults of some kinds; or faults that are named one by one."""
+    """A seed for flows, alerts and faults of some kinds; or faults that are named one by one.
+
+    `answered_after` has every alert answered so many seconds, at least and at most, after it was raised.
+    """
 
     what: str
     seed: int
@@ -23,15 +27,24 @@ class Schedule:
     only: tuple[str, ...] = ()
     faults: tuple[PlannedFault, ...] = ()
     answered: bool = True
+    answered_after: tuple[float, float] | None = None
     stretch: int = 1
 
     def plan(self, base_url: str) -> Plan:
         plan = make_plan(self.seed, self.profile, base_url, self.only, stretch=self.stretch)
         if self.faults:
             plan = replace(plan, bursts=[list(self.faults)])
+        if self.answered_after:
+            random = Random(self.seed)  # noqa: S311  repeatable is what it must be
+            phases = [[_answered(a, self.answered_after, random) for a in phase] for phase in plan.phases]
+            plan = replace(plan, phases=phases)
         if not self.answered:
             plan = replace(plan, phases=[[_unanswered(alert) for alert in phase] for phase in plan.phases])
         return plan
+
+
+def _answered(alert: PlannedAlert, after: tuple[float, float], random: Random) -> PlannedAlert:
+    return replace(alert, acknowledged_after=random.uniform(*after))
 
 
 def _unanswered(alert: PlannedAlert) -> PlannedAlert:
@@ -114,13 +127,14 @@ SCHEDULES = {
         faults=(PlannedFault(3.0, WIPE, "broker", 0.5),),
     ),
     "slowed": Schedule(
-        "both worker hosts slow to reach the database",
+        "both worker hosts slow to reach the database; everybody answers, most of them in the meantime",
         seed=9549,
         profile=_profile(100, 2, 14),
         faults=(
-            PlannedFault(0.5, "link slowed", "a-database", 12),
-            PlannedFault(0.5, "link slowed", "b-database", 6),
+            PlannedFault(0.5, "link slowed", "a-database", 16),
+            PlannedFault(0.5, "link slowed", "b-database", 16),
         ),
+        answered_after=(1, 14),
     ),
     "database": Schedule(
         "Postgres killed again and again",
