@@ -32,8 +32,12 @@ NAMING = {
 
 # A process that is stopped, or whose host vanishes, in the middle of a transaction must not keep its locks:
 # an execution nobody can acknowledge, or a recovery that nobody else may run. Postgres ends it after this.
+# Nor must one whose client is gone stand in line for such a lock, get it when the one before it is ended, and
+# keep it for as long again: a host that vanishes leaves many at once. So waiting is bounded as well. Who is
+# alive tries again (`services/persistence.py`; the API answers 503).
 SESSION_BOUNDS = (
-    "SET idle_in_transaction_session_timeout = '15s'",
+    "SET idle_in_transaction_session_timeout = '10s'",
+    "SET lock_timeout = '4s'",
     "SET tcp_keepalives_idle = 5",
     "SET tcp_keepalives_interval = 2",
     "SET tcp_keepalives_count = 3",

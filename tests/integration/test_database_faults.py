@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from contextlib import closing
 
 import pytest
-from sqlalchemy import text
+from psycopg2.errors import LockNotAvailable
+from sqlalchemy import create_engine, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.pool import PoolProxiedConnection
 
 from alertops.channels.base import Notification
+from alertops.db import bounded, engine_options
 from alertops.escalation.decision import Reason
+from alertops.services.fire_step import fire_step
+from alertops.services.keys import StepKey
 from alertops.services.persistence import persistently
 from tests.integration.world import World, node
 
@@ -121,3 +128,47 @@ def test_an_error_that_cannot_pass_is_raised_at_once(session: Session) -> None:
     with pytest.raises(Exception, match="no_such_table"):
         persistently(session, 10, work)
     assert len(tries) == 1
+
+
+def test_a_client_that_vanished_while_it_waited_for_a_lock_does_not_inherit_it(
+    world: World, sessions: sessionmaker[Session], migrated_database: str
+) -> None:
+    execution = world.start(world.flow(node("a", 0), node("b", 600)))
+    lock = f"SELECT FROM executions WHERE id = '{execution.id}' FOR NO KEY UPDATE"
+    vanished = create_engine(migrated_database, **engine_options())
+    bounded(vanished)
+    with sessions() as holder, closing(vanished.raw_connection()) as line:
+        holder.execute(text(lock))
+        sent = threading.Thread(target=_wait_in_line, args=(line, lock))
+        sent.start()
+        # Nobody reads what the server answers to it: within the bound it has given its place up.
+        sent.join(10)
+        assert not sent.is_alive()
+        # Waiting is what was given up, not the connection.
+        holder.rollback()
+        holder.execute(text(f"{lock} NOWAIT"))
+    vanished.dispose()
+
+
+def _wait_in_line(line: PoolProxiedConnection, lock: str) -> None:
+    with line.cursor() as cursor, pytest.raises(LockNotAvailable):
+        cursor.execute(lock)
+
+
+def test_who_is_alive_tries_again_when_a_lock_was_not_to_be_had_in_time(
+    world: World, sessions: sessionmaker[Session]
+) -> None:
+    execution = world.start(world.flow(node("a", 0), node("b", 600)))
+    tries: list[int] = []
+    with sessions() as holder:
+        holder.execute(text(f"SELECT FROM executions WHERE id = '{execution.id}' FOR NO KEY UPDATE"))
+
+        def fire() -> Reason:
+            tries.append(1)
+            if len(tries) > 1:
+                holder.rollback()
+            world.session.execute(text("SET LOCAL lock_timeout = '100ms'"))
+            return fire_step(world.session, world.dispatcher, StepKey(execution.id, 1))
+
+        assert persistently(world.session, 10, fire) is Reason.DUE
+    assert len(tries) == 2
