@@ -108,6 +108,8 @@ class Settings:
     broker_url: str = field(repr=False)
     smtp: SmtpSettings
     timing: Timing
+    # Whether an address that is no member's must agree before it is alerted.
+    confirm_outsiders: bool
     log_format: str
     log_level: str
 
@@ -124,10 +126,13 @@ def read_settings(environment: Environment, build: Callable[[Settings], T]) -> T
     broker_url = environment.url("ALERTOPS_BROKER_URL", schemes=("amqp", "amqps"))
     build_smtp = _smtp(environment)
     timing = _timing(environment)
+    confirm = environment.flag("ALERTOPS_CONFIRM_OUTSIDERS", False)
     log_format = environment.choice("ALERTOPS_LOG_FORMAT", "json", ("json", "console"))
     log_level = environment.choice("ALERTOPS_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))
     return environment.finish(
-        lambda: build(Settings(database_url, broker_url, build_smtp(), timing, log_format, log_level))
+        lambda: build(
+            Settings(database_url, broker_url, build_smtp(), timing, confirm, log_format, log_level)
+        )
     )
 
 

@@ -36,7 +36,21 @@ from api.metrics import init_metrics
 from api.openapi import init_openapi
 from api.readiness import init_readiness
 from api.tokens import init_tokens
-from api.views import auth, executions, flows, health, me, metrics, nodes, revisions, sessions, teams
+from api.views import (
+    auth,
+    executions,
+    flows,
+    health,
+    invitations,
+    me,
+    metrics,
+    nodes,
+    outsiders,
+    received_invitations,
+    revisions,
+    sessions,
+    teams,
+)
 
 
 def create_app(settings: ApiSettings, publisher: Publisher, queues: QueueReader) -> Flask:
@@ -54,8 +68,23 @@ def create_app(settings: ApiSettings, publisher: Publisher, queues: QueueReader)
     init_metrics(app, settings.core, queues, version("alertops"))
     register_error_handlers(app)
     api = init_openapi(app, version("alertops"))
-    nouns = (auth, sessions, me, teams, flows, nodes, revisions, executions, health, metrics)
+    nouns = (
+        auth,
+        sessions,
+        me,
+        teams,
+        flows,
+        nodes,
+        revisions,
+        executions,
+        invitations,
+        received_invitations,
+        outsiders,
+        health,
+        metrics,
+    )
     for module in nouns:
         api.register_blueprint(module.blueprint)
-    api.register_blueprint(teams.own)
+    for more in (teams.own, received_invitations.own, outsiders.addressed):
+        api.register_blueprint(more)
     return app

@@ -19,6 +19,11 @@ def require_person() -> None:
     g.actor = Person(caller().id, calling_client())
 
 
+def require_person_if_any() -> None:
+    """Nobody has to be logged in; but who says that they are, must be."""
+    verify_jwt_in_request(optional=True)
+
+
 def require_actor() -> None:
     """A person must be logged in."""
     require_person()

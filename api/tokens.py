@@ -37,6 +37,11 @@ def caller() -> User:
     return cast(User, get_current_user())
 
 
+def caller_if_any() -> User | None:
+    """The user whose token came with this request, if one came; on routes that do without."""
+    return cast("User | None", get_current_user() if get_jwt() else None)
+
+
 def current_session_id() -> UUID:
     """The login session that the caller's token belongs to."""
     return UUID(get_jwt()["sid"])

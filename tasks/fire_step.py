@@ -24,9 +24,12 @@ PATIENCE_SECONDS = 30
 def fire_step_task(execution_id: str, step: int) -> None:
     """Fire a step if it is due and waiting."""
     key = StepKey(UUID(execution_id), step)
+    here = resources()
     with structlog.contextvars.bound_contextvars(execution=execution_id, step=step):
-        with resources().sessions() as session:
+        with here.sessions() as session:
             reason = persistently(
-                session, PATIENCE_SECONDS, lambda: fire_step(session, resources().dispatcher, key)
+                session,
+                PATIENCE_SECONDS,
+                lambda: fire_step(session, here.dispatcher, key, confirmed_only=here.confirm_outsiders),
             )
         log.debug("woken", reason=reason.value)

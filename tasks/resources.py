@@ -24,6 +24,7 @@ class Resources:
     dispatcher: Dispatcher
     channels: Mapping[str, Channel]
     timing: Timing
+    confirm_outsiders: bool
 
 
 @cache
@@ -38,4 +39,5 @@ def resources() -> Resources:
         dispatcher=Dispatcher(publisher),
         channels={email.name: email},
         timing=settings.timing,
+        confirm_outsiders=settings.confirm_outsiders,
     )

@@ -6,7 +6,9 @@ from enum import StrEnum
 
 
 class ActorKind(StrEnum):
-    """A person, or a program with one of the team's keys."""
+    """A person, a program with a key, or who reads what an invitation or an alert was sent to."""
 
     USER = "user"
     API_KEY = "api_key"
+    INVITEE = "invitee"
+    OUTSIDER = "outsider"

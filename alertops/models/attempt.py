@@ -30,6 +30,8 @@ class Attempt(Base):
     number: Mapped[int] = mapped_column(primary_key=True)
     channel: Mapped[str]
     address: Mapped[str]
+    # Of an address that is no member's: its row in `outsiders`, which stays as long as the team does.
+    outsider_id: Mapped[UUID | None]
     status: Mapped[str]
     due_at: Mapped[datetime]
     claim_number: Mapped[int] = mapped_column(server_default="0")

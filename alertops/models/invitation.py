@@ -25,7 +25,8 @@ class InvitationStatus(StrEnum):
           │                                  │
           └───────▶ declined | revoked ◀─────┘
 
-    A pending one ends at `expires_at`; what was accepted before does not.
+    A pending one is over at `expires_at`, which is written down (`expired`) when the address is invited anew;
+    until then it can be sent again, for another while. What was accepted does not expire.
     """
 
     PENDING = "pending"
@@ -33,6 +34,7 @@ class InvitationStatus(StrEnum):
     JOINED = "joined"
     DECLINED = "declined"
     REVOKED = "revoked"
+    EXPIRED = "expired"
 
 
 OPEN = (InvitationStatus.PENDING, InvitationStatus.ACCEPTED)

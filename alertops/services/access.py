@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Select, exists, literal, select
 from sqlalchemy.orm import InstrumentedAttribute, Session, joinedload
 
 from alertops.errors import ForbiddenError, NotFoundError
-from alertops.models import Execution, Flow, FlowNode, FlowRevision, Membership, Team
+from alertops.models import Execution, Flow, FlowNode, FlowRevision, Invitation, Membership, Outsider, Team
 from alertops.models.team import Role
 from alertops.services.actor import Actor, Asking, Person
 from alertops.services.permissions import PERMISSIONS, role_may, roles_for, scopes_may
@@ -62,6 +62,18 @@ def find_revision(session: Session, asking: Asking, flow_id: UUID, number: int) 
         .where(Flow.id == flow_id, FlowRevision.number == number)
     )
     return _find(session, asking, query, Flow.team_id, "revision")
+
+
+def find_invitation(session: Session, asking: Asking, team_id: UUID, invitation_id: UUID) -> Invitation:
+    """The invitation of the team."""
+    query = select(Invitation).where(Invitation.id == invitation_id, Invitation.team_id == team_id)
+    return _find(session, asking, query, Invitation.team_id, "invitation")
+
+
+def find_outsider(session: Session, asking: Asking, team_id: UUID, outsider_id: UUID) -> Outsider:
+    """The outsider that the team alerts."""
+    query = select(Outsider).where(Outsider.id == outsider_id, Outsider.team_id == team_id)
+    return _find(session, asking, query, Outsider.team_id, "address")
 
 
 def find_execution(session: Session, asking: Asking, execution_id: UUID) -> Execution:

@@ -37,6 +37,19 @@ class Program:
         return ActorKind.API_KEY
 
 
+@dataclass(frozen=True)
+class TokenHolder:
+    """Whoever has a token that was mailed, and is not logged in: of an invitation, or of an outsider.
+
+    The id is that of the invitation, or of the outsider.
+    """
+
+    kind: ActorKind
+    id: UUID
+    client: Client = field(default_factory=Client)
+
+
+# Who can come to the door of a team. The holder of a token cannot: they are in none.
 Actor = Person | Program
 
 

@@ -8,13 +8,13 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from alertops.models import AuditEntry
-from alertops.services.actor import Actor
+from alertops.services.actor import Actor, TokenHolder
 
 
 def audit(
     session: Session,
     team_id: UUID,
-    actor: Actor,
+    actor: Actor | TokenHolder,
     action: str,
     subject_id: UUID,
     *,

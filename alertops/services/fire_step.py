@@ -31,8 +31,13 @@ from alertops.services.timeline import tell
 log = structlog.get_logger(__name__)
 
 
-def fire_step(session: Session, dispatcher: Dispatcher, key: StepKey) -> Reason:
-    """Fire the step if it is due and waiting; any number of wake-ups fire it once."""
+def fire_step(
+    session: Session, dispatcher: Dispatcher, key: StepKey, *, confirmed_only: bool = False
+) -> Reason:
+    """Fire the step if it is due and waiting; any number of wake-ups fire it once.
+
+    With `confirmed_only`, addresses of others than members are told nothing before they have agreed to it.
+    """
     execution = lock_execution(session, key.execution_id)
     step = session.get(Step, key, populate_existing=True)
     if execution is None or step is None:
@@ -48,7 +53,7 @@ def fire_step(session: Session, dispatcher: Dispatcher, key: StepKey) -> Reason:
     applied = apply(session, execution, decision)
     if decision.reason is not Reason.DUE or not applied.ok:
         return _leave(session, Reason.STALE)
-    wake_ups = _tell_recipient(session, execution, state, step, now)
+    wake_ups = _tell_recipient(session, execution, state, step, now, confirmed_only=confirmed_only)
     reach(Point.BEFORE_FIRE, session)
     session.commit()
     reach(Point.AFTER_FIRE, session)
@@ -63,12 +68,19 @@ def _leave(session: Session, reason: Reason) -> Reason:
 
 
 def _tell_recipient(
-    session: Session, execution: Execution, state: State, step: Step, now: datetime
+    session: Session,
+    execution: Execution,
+    state: State,
+    step: Step,
+    now: datetime,
+    *,
+    confirmed_only: bool,
 ) -> list[WakeUp]:
     """Resolve the recipient; one attempt a target, due now, or on to the next step when there is nobody."""
     key = StepKey(execution.id, step.number)
     node = state.node_of(step.number)
-    targets = resolve_recipient(session, execution.team_id, node.recipient)
+    resolved = resolve_recipient(session, execution.team_id, node.recipient, confirmed_only=confirmed_only)
+    targets = resolved.targets
     tell(
         session,
         key,
@@ -77,6 +89,9 @@ def _tell_recipient(
         recipient=dict(node.recipient),
         targets=[f"{target.channel}:{target.address}" for target in targets],
     )
+    if resolved.refused is not None:
+        address, reason = resolved.refused
+        tell(session, key, "address_refused", address=address, reason=reason.value)
     if targets:
         return [_insert_attempt(session, key, i, target, now) for i, target in enumerate(targets, start=1)]
     tell(session, key, "nobody_to_tell", node=node.name)
@@ -94,6 +109,7 @@ def _insert_attempt(session: Session, step: StepKey, number: int, target: Target
             number=1,
             channel=target.channel,
             address=target.address,
+            outsider_id=target.outsider_id,
             status=AttemptStatus.SCHEDULED,
             due_at=due_at,
         )

@@ -15,11 +15,11 @@ from uuid import UUID
 from sqlalchemy import Select, select, tuple_
 from sqlalchemy.orm import Session, defer, joinedload
 
-from alertops.models import Execution, Flow, FlowRevision, Team, TimelineEntry
+from alertops.models import Execution, Flow, FlowRevision, Invitation, Outsider, Team, TimelineEntry
 from alertops.services.access import seen_by
 from alertops.services.actor import Actor
 
-M = TypeVar("M", Team, Flow, Execution)
+M = TypeVar("M", Team, Flow, Execution, Invitation, Outsider)
 Row = TypeVar("Row")
 Spot = TypeVar("Spot")
 
@@ -73,6 +73,24 @@ def executions_of(
     if status is not None:
         query = query.where(Execution.status == status)
     return _newest_first(session, query, Execution, after, limit)
+
+
+def invitations_of(
+    session: Session, team_id: UUID, *, limit: int, after: Place | None = None, status: str | None = None
+) -> Page[Invitation, Place]:
+    """The team's invitations (in this state), newest first."""
+    query = select(Invitation).where(Invitation.team_id == team_id)
+    if status is not None:
+        query = query.where(Invitation.status == status)
+    return _newest_first(session, query, Invitation, after, limit)
+
+
+def outsiders_of(
+    session: Session, team_id: UUID, *, limit: int, after: Place | None = None
+) -> Page[Outsider, Place]:
+    """The addresses that the team alerts and that are no member's, newest first."""
+    query = select(Outsider).where(Outsider.team_id == team_id)
+    return _newest_first(session, query, Outsider, after, limit)
 
 
 def timeline_of(

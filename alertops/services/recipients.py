@@ -1,6 +1,7 @@
 """What a recipient resolves to when its step fires: the addresses to try, now, on which channels.
 
-Nobody is an answer too: a user who has left the team is told nothing, and the escalation goes on.
+Nobody is an answer too: a user who has left the team is told nothing, nor is an address that does not want to
+be told, or has not said that it may be; and the escalation goes on.
 """
 
 from __future__ import annotations
@@ -14,25 +15,40 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from alertops.models import Membership, User
+from alertops.services.outsiders import Refusal, outsider_of
 
 NOT_A_MEMBER = "Not a member of this team."
 
 
 @dataclass(frozen=True)
 class Target:
-    """A concrete address on a channel."""
+    """A concrete address on a channel; with its row when it is no member's."""
 
     channel: str
     address: str
+    outsider_id: UUID | None = None
 
 
-def resolve_recipient(session: Session, team_id: UUID, recipient: Mapping[str, Any]) -> list[Target]:
-    """The targets of a node's recipient at this moment, in order."""
+@dataclass(frozen=True)
+class Resolution:
+    """The targets, in order; and if the recipient is an address that is not to be told, that, and why."""
+
+    targets: list[Target]
+    refused: tuple[str, Refusal] | None = None
+
+
+def resolve_recipient(
+    session: Session, team_id: UUID, recipient: Mapping[str, Any], *, confirmed_only: bool
+) -> Resolution:
+    """Resolve a node's recipient at this moment.
+
+    With `confirmed_only`, addresses of others than members are told nothing before they have agreed to it.
+    """
     match recipient["type"]:
         case "email":
-            return [Target("email", recipient["email"])]
+            return _address(session, team_id, recipient["email"], confirmed_only=confirmed_only)
         case "user":
-            return _member(session, team_id, UUID(recipient["user_id"]))
+            return Resolution(_member(session, team_id, UUID(recipient["user_id"])))
         case unknown:
             raise ValueError(f"a revision holds a recipient of the unknown type {unknown!r}")
 
@@ -47,6 +63,16 @@ def find_strangers(session: Session, team_id: UUID, recipients: Iterable[Mapping
         select(Membership.user_id).where(Membership.team_id == team_id, Membership.user_id.in_(ids))
     )
     return named - {str(user_id) for user_id in members}
+
+
+def _address(session: Session, team_id: UUID, address: str, *, confirmed_only: bool) -> Resolution:
+    outsider = outsider_of(session, team_id, address)
+    if outsider is None:
+        return Resolution([Target("email", address)])
+    refusal = outsider.refusal(confirmed_only=confirmed_only)
+    if refusal is not None:
+        return Resolution([], (address, refusal))
+    return Resolution([Target("email", address, outsider.id)])
 
 
 def _member(session: Session, team_id: UUID, user_id: UUID) -> list[Target]:

@@ -71,7 +71,9 @@ def upgrade() -> None:
         sa.Column("subject_id", sa.Uuid(), nullable=False),
         sa.Column("before", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("after", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
-        sa.CheckConstraint("actor_kind IN ('user', 'api_key')", name=op.f("ck_audit_log_actor_kind")),
+        sa.CheckConstraint(
+            "actor_kind IN ('user', 'api_key', 'invitee', 'outsider')", name=op.f("ck_audit_log_actor_kind")
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_log")),
     )
     op.create_index("ix_audit_log_team", "audit_log", ["team_id", "id"], unique=False)

@@ -34,7 +34,7 @@ def upgrade() -> None:
         ),
         sa.CheckConstraint("role IN ('admin', 'member', 'viewer')", name=op.f("ck_invitations_role")),
         sa.CheckConstraint(
-            "status IN ('pending', 'accepted', 'joined', 'declined', 'revoked')",
+            "status IN ('pending', 'accepted', 'joined', 'declined', 'revoked', 'expired')",
             name=op.f("ck_invitations_status"),
         ),
         sa.CheckConstraint("char_length(email) BETWEEN 3 AND 254", name=op.f("ck_invitations_email_length")),
@@ -182,9 +182,11 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_mail_tokens_letter_id"), "mail_tokens", ["letter_id"], unique=False)
     op.create_index(op.f("ix_mail_tokens_outsider_id"), "mail_tokens", ["outsider_id"], unique=False)
+    op.add_column("attempts", sa.Column("outsider_id", sa.Uuid(), nullable=True))
 
 
 def downgrade() -> None:
+    op.drop_column("attempts", "outsider_id")
     op.drop_table("mail_tokens")
     op.drop_table("letters")
     op.drop_table("outsiders")

@@ -1,0 +1,91 @@
+"""Addresses that a team alerts and that are no member's: whether they may be told, and how they get a row.
+
+An address is a member's when it is that of a member who has proved it. All others are outsiders: nobody has
+shown that whoever reads there wants to be alerted, and each alert tells them how to stop it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import Select, exists, func, literal, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from alertops.models import Membership, Outsider, User
+
+
+class Refusal(StrEnum):
+    """Why an address is not alerted."""
+
+    STOPPED = "stopped"
+    UNCONFIRMED = "unconfirmed"
+
+
+@dataclass(frozen=True)
+class KnownOutsider:
+    """What an address that is no member's has said to a team."""
+
+    id: UUID
+    confirmed_at: datetime | None
+    stopped_at: datetime | None
+
+    def refusal(self, *, confirmed_only: bool) -> Refusal | None:
+        """Why it is not alerted, or None: it is."""
+        if self.stopped_at is not None:
+            return Refusal.STOPPED
+        if confirmed_only and self.confirmed_at is None:
+            return Refusal.UNCONFIRMED
+        return None
+
+
+def outsider_of(session: Session, team_id: UUID, address: str) -> KnownOutsider | None:
+    """The row of the address, written now if it is new; None when it is a member's. Does not commit."""
+    is_member, id_, confirmed_at, stopped_at = session.execute(_known(team_id, address)).one()
+    if is_member:
+        return None
+    if id_ is None:
+        return _insert(session, team_id, address)
+    return KnownOutsider(id_, confirmed_at, stopped_at)
+
+
+def _known(
+    team_id: UUID, address: str
+) -> Select[*tuple[bool, UUID | None, datetime | None, datetime | None]]:
+    """One row, always: it is asked at each firing, so it is asked once."""
+    folded = func.lower(literal(address))
+    is_member = (
+        exists()
+        .where(
+            User.id == Membership.user_id,
+            Membership.team_id == team_id,
+            func.lower(User.email) == folded,
+            User.email_verified_at.is_not(None),
+        )
+        .label("is_member")
+    )
+    here = (Outsider.team_id == team_id) & (func.lower(Outsider.address) == folded)
+    one = select(literal(1).label("one")).subquery()
+    return (
+        select(is_member, Outsider.id, Outsider.confirmed_at, Outsider.stopped_at)
+        .select_from(one)
+        .outerjoin(Outsider, here)
+    )
+
+
+def _insert(session: Session, team_id: UUID, address: str) -> KnownOutsider:
+    """The new row, or the one that somebody else wrote in this moment."""
+    row = session.execute(
+        insert(Outsider)
+        .values(team_id=team_id, address=address)
+        .on_conflict_do_update(
+            index_elements=[Outsider.team_id, func.lower(Outsider.address)],
+            # Changes nothing; but only a row that is updated is returned.
+            set_={"address": Outsider.address},
+        )
+        .returning(Outsider.id, Outsider.confirmed_at, Outsider.stopped_at)
+    ).one()
+    return KnownOutsider(*row)
