@@ -1,4 +1,4 @@
-"""Finding an outsider by a token that was mailed to them: in an alert, or in the question whether it may be."""
+"""Finding an outsider by a token that was mailed: in an alert, or in the question whether there may be any."""
 
 from __future__ import annotations
 
