@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
+from uuid import UUID
 
 import structlog
 from sqlalchemy.exc import DBAPIError
@@ -23,9 +24,11 @@ from alertops.services.keys import AttemptKey, StepKey
 
 FIRE_STEP = "alertops.fire_step"
 SEND_ATTEMPT = "alertops.send_attempt"
+SEND_LETTER = "alertops.send_letter"
 # The queues that they wait in; a channel's name follows the prefix.
 FIRE_QUEUE = "fire"
 SEND_QUEUES = "send."
+LETTER_QUEUE = "send.letters"
 
 log = structlog.get_logger(__name__)
 
@@ -47,7 +50,15 @@ class AttemptWakeUp:
     due_at: datetime
 
 
-WakeUp = StepWakeUp | AttemptWakeUp
+@dataclass(frozen=True)
+class LetterWakeUp:
+    """Wake somebody to send this letter at its due time."""
+
+    letter_id: UUID
+    due_at: datetime
+
+
+WakeUp = StepWakeUp | AttemptWakeUp | LetterWakeUp
 
 
 @dataclass(frozen=True)
@@ -121,7 +132,9 @@ class Dispatcher:
         steps = [w.key for w in published if isinstance(w, StepWakeUp)]
         attempts = [w.key for w in published if isinstance(w, AttemptWakeUp)]
         transitions.mark_steps_dispatched(session, steps, at, recovering=recovering)
+        letters = [w.letter_id for w in published if isinstance(w, LetterWakeUp)]
         transitions.mark_attempts_dispatched(session, attempts, at, recovering=recovering)
+        transitions.mark_letters_dispatched(session, letters, at, recovering=recovering)
         session.commit()
 
 
@@ -138,3 +151,5 @@ def _message(wake_up: WakeUp, now: datetime) -> Message:
             return Message(FIRE_STEP, (str(key.execution_id), *key[1:]), FIRE_QUEUE, delay)
         case AttemptWakeUp(key, channel):
             return Message(SEND_ATTEMPT, (str(key.execution_id), *key[1:]), SEND_QUEUES + channel, delay)
+        case LetterWakeUp(letter_id):
+            return Message(SEND_LETTER, (str(letter_id),), LETTER_QUEUE, delay)

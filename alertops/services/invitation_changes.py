@@ -38,7 +38,7 @@ def resend_invitation(
     Also when it is over for want of an answer. The tokens of earlier letters stay good as long as they would
     have been. `ConflictError` when it was answered or revoked; `ThrottledError` after too many letters.
     """
-    take(session, limits.invitation(invitation.team_id, invitation.email))
+    take(session, limits.team_letter(invitation.team_id, invitation.email))
     _change(
         session,
         invitation,

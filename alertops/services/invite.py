@@ -47,7 +47,7 @@ def invite(
     """
     team_id = team.id
     refuse_owner(role)
-    take(session, limits.invitation(team_id, email))
+    take(session, limits.team_letter(team_id, email))
     _lock_team(session, team_id)
     _refuse_member(session, team_id, email)
     _close_expired(session, team_id, email)

@@ -42,6 +42,10 @@ REFRESH_ADDRESS = Limit("refresh from", burst=60, interval=2 * _SECOND)
 # Every refresh of a session counts.
 REFRESH_SESSION = Limit("refresh of", burst=30, interval=10 * _SECOND)
 
+# Letters, so that nobody can fill a mailbox by way of us: to one address, whoever asks, and from one team.
+LETTER_TARGET = Limit("letter to", burst=5, interval=10 * _MINUTE)
+LETTER_TEAM = Limit("letter from", burst=50, interval=_MINUTE)
+
 # Whoever has one IPv6 address has all of its network, and may use another one each time.
 _IPV6_PREFIX = 64
 
@@ -74,6 +78,12 @@ class Limits:
 
     def password(self, user_id: UUID) -> list[Count]:
         return [self._count(PASSWORD, str(user_id))]
+
+    def letter(self, email: str) -> list[Count]:
+        return [self._count(LETTER_TARGET, email.lower())]
+
+    def team_letter(self, team_id: UUID, email: str) -> list[Count]:
+        return [self._count(LETTER_TEAM, str(team_id)), *self.letter(email)]
 
     def _count(self, limit: Limit, *subject: str | None) -> Count:
         return Count.of(self._secret, limit, *subject)

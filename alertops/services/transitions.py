@@ -16,13 +16,15 @@ from sqlalchemy.orm import Session
 
 from alertops.escalation.plan import PlannedStep
 from alertops.escalation.states import AttemptStatus, ExecutionStatus, StepStatus
-from alertops.models import Attempt, Execution, Step
+from alertops.models import Attempt, Execution, Letter, Step
 from alertops.services.keys import AttemptKey, StepKey
 
 _now = func.clock_timestamp
 
 # Tables, not classes: these statements are run for every step, and the ORM has nothing to add to them.
-_EXECUTIONS, _STEPS, _ATTEMPTS = (cast(Table, model.__table__) for model in (Execution, Step, Attempt))
+_EXECUTIONS, _STEPS, _ATTEMPTS, _LETTERS = (
+    cast(Table, model.__table__) for model in (Execution, Step, Attempt, Letter)
+)
 
 
 def _marking(table: Table, *key: str) -> Update:
@@ -51,6 +53,7 @@ _ATTEMPT_KEY = ("execution_id", "step_number", "target_number", "number")
 # Made once: to make such a statement takes longer than to run it for one row.
 _MARK_STEPS = _marking(_STEPS, *_STEP_KEY)
 _MARK_ATTEMPTS = _marking(_ATTEMPTS, *_ATTEMPT_KEY)
+_MARK_LETTERS = _marking(_LETTERS, "id")
 
 
 def move_execution(
@@ -201,6 +204,12 @@ def mark_attempts_dispatched(
 ) -> None:
     """The same for attempts."""
     _mark_dispatched(session, _MARK_ATTEMPTS, _ATTEMPT_KEY, keys, at, recovering=recovering)
+
+
+def mark_letters_dispatched(session: Session, ids: Sequence[UUID], at: datetime, *, recovering: bool) -> None:
+    """The same for letters."""
+    keys = [(id_,) for id_ in ids]
+    _mark_dispatched(session, _MARK_LETTERS, ("id",), keys, at, recovering=recovering)
 
 
 def _mark_dispatched(
