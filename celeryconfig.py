@@ -60,6 +60,7 @@ imports = (
     "tasks.canary",
     "tasks.fire_step",
     "tasks.send_attempt",
+    "tasks.send_letter",
     "tasks.recover",
 )
 # The row is the result.

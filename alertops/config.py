@@ -9,7 +9,7 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 
 from alertops.channels.address import ascii_address
-from alertops.channels.email import SmtpSettings
+from alertops.channels.mailer import SmtpSettings
 from alertops.errors import ConfigurationError
 
 T = TypeVar("T")
@@ -107,6 +107,8 @@ class Settings:
     database_url: str = field(repr=False)
     broker_url: str = field(repr=False)
     smtp: SmtpSettings
+    # Where the world reaches the API, without a slash at the end: mails say what can be done there.
+    public_url: str
     timing: Timing
     # Whether an address that is no member's must agree before it is alerted.
     confirm_outsiders: bool
@@ -125,13 +127,16 @@ def read_settings(environment: Environment, build: Callable[[Settings], T]) -> T
     database_url = environment.url("ALERTOPS_DATABASE_URL", schemes=("postgresql+psycopg2", "postgresql"))
     broker_url = environment.url("ALERTOPS_BROKER_URL", schemes=("amqp", "amqps"))
     build_smtp = _smtp(environment)
+    public_url = environment.url("ALERTOPS_PUBLIC_URL", schemes=("https", "http")).rstrip("/")
     timing = _timing(environment)
     confirm = environment.flag("ALERTOPS_CONFIRM_OUTSIDERS", False)
     log_format = environment.choice("ALERTOPS_LOG_FORMAT", "json", ("json", "console"))
     log_level = environment.choice("ALERTOPS_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))
     return environment.finish(
         lambda: build(
-            Settings(database_url, broker_url, build_smtp(), timing, confirm, log_format, log_level)
+            Settings(
+                database_url, broker_url, build_smtp(), public_url, timing, confirm, log_format, log_level
+            )
         )
     )
 

@@ -2,6 +2,7 @@
 
     fire          steps that came due; never waits behind a slow provider
     send.<channel>  attempts, one queue a channel, so that a channel that hangs delays no other
+    send.letters  mails about accounts and teams, which wait for alerts and never the other way round
     recovery      the recovery task
     alertops.epoch.<id>  the marker of a broker that has our messages; nothing is sent there
 
@@ -14,8 +15,11 @@ from typing import Any
 
 from kombu import Exchange, Queue
 
+from alertops.services.dispatch import LETTER_QUEUE
+
 CHANNELS = ("email",)
 FIRE = "fire"
+LETTERS = LETTER_QUEUE
 RECOVERY = "recovery"
 
 EXCHANGE = Exchange("alertops", type="topic", durable=True)
@@ -52,7 +56,8 @@ def send_queue(channel: str) -> str:
 
 def task_queues() -> list[Queue]:
     """All queues that workers consume."""
-    return [_queue(FIRE), *(_queue(send_queue(channel)) for channel in CHANNELS), _queue(RECOVERY)]
+    sending = [*(send_queue(channel) for channel in CHANNELS), LETTERS]
+    return [_queue(name) for name in (FIRE, *sending, RECOVERY)]
 
 
 def marker_queue(name: str) -> Queue:

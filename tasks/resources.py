@@ -10,9 +10,11 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from alertops.channels.base import Channel
 from alertops.channels.email import EmailChannel
+from alertops.channels.mailer import Mailer
 from alertops.config import Timing, load_settings
 from alertops.db import session_factory
 from alertops.services.dispatch import Dispatcher
+from alertops.services.send_letter import Post
 from tasks.app import app
 from tasks.publisher import ConfirmingPublisher
 
@@ -23,6 +25,7 @@ class Resources:
     publisher: ConfirmingPublisher
     dispatcher: Dispatcher
     channels: Mapping[str, Channel]
+    post: Post
     timing: Timing
     confirm_outsiders: bool
 
@@ -31,13 +34,15 @@ class Resources:
 def resources() -> Resources:
     """Opened at the first use, in the process that uses it: nothing here may cross a fork."""
     settings = load_settings()
-    email = EmailChannel(settings.smtp)
+    mailer = Mailer(settings.smtp)
+    email = EmailChannel(mailer, settings.public_url)
     publisher = ConfirmingPublisher(app, settings.timing.publish_timeout)
     return Resources(
         sessions=session_factory(settings.database_url),
         publisher=publisher,
         dispatcher=Dispatcher(publisher),
         channels={email.name: email},
+        post=Post(mailer, settings.public_url),
         timing=settings.timing,
         confirm_outsiders=settings.confirm_outsiders,
     )

@@ -20,6 +20,7 @@ def api_environment(database_url: str, broker_url: str = NO_BROKER, **more: str)
         "ALERTOPS_JWT_KEYS_FILE": str(keys_file()),
         "ALERTOPS_SMTP_HOST": "127.0.0.1",
         "ALERTOPS_MAIL_FROM": "alerts@alertops.test",
+        "ALERTOPS_PUBLIC_URL": "https://alertops.test",
         **more,
     }
 

@@ -43,6 +43,8 @@ class Notification:
     node_name: str
     started_at: datetime
     may_repeat: bool = False
+    # For an address that is no member's: what stops further alerts. Never logged.
+    stop_token: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)

@@ -1,177 +1,23 @@
-"""The email channel: one message to one mailbox over SMTP.
-
-The point of no return is the DATA command. Up to it every failure is certain, and most pass: a
-mailbox refused for good (5xx) is permanent; a busy or unreachable server, a bad certificate and a
-wrong password are not, because an operator may repair them while the retry policy bounds the tries.
-After it, a refusal is still certain, but silence is not: the server may have taken the message.
-"""
+"""The email channel: a notification as a mail."""
 
 from __future__ import annotations
 
-import base64
-import smtplib
-import ssl
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Literal
+from contextlib import AbstractContextManager
 
-from alertops.channels.address import ascii_address
-from alertops.channels.base import Certainty, Channel, ChannelError, Delivery, Notification, Receipt
+from alertops.channels.base import Channel, Delivery, Notification
+from alertops.channels.mailer import Mailer
 from alertops.channels.message import build_message
-from alertops.channels.smtp import Deadline, DeadlineSMTP, data_of
-from alertops.channels.text import one_line
-
-MAX_DETAIL = 500
-
-# Refusals for want of a login or of TLS (RFC 4954): about the settings, not about the mailbox.
-_REPAIRABLE = frozenset({530, 534, 535, 538})
-
-
-@dataclass(frozen=True)
-class SmtpSettings:
-    """Where mail is handed over, and as whom.
-
-    `security` is what the connection must have: `starttls` and `tls` verify the server's certificate
-    against `ca_file` (the system's authorities when it is None) and never fall back to clear text.
-    With `none` a login sends the password in the clear: for a relay on the same host or network.
-
-    Raises `ValueError` when the values cannot work together.
-    """
-
-    host: str
-    port: int
-    security: Literal["none", "starttls", "tls"]
-    username: str | None
-    password: str | None = field(repr=False)
-    mail_from: str
-    ca_file: str | None = None
-
-    def __post_init__(self) -> None:
-        ascii_address(self.mail_from)
-        if (self.username is None) != (self.password is None):
-            raise ValueError("The mail server's user name and password are given both or not at all.")
-        if not f"{self.username}{self.password}".isascii():
-            raise ValueError("The mail server's user name and password must be ASCII.")
-
-    @property
-    def secrets(self) -> tuple[str, ...]:
-        """The password in every form in which it goes over the wire."""
-        if not self.password:
-            return ()
-        spoken = (self.password, f"\0{self.username}\0{self.password}")
-        return (self.password, *(base64.b64encode(text.encode()).decode() for text in spoken))
 
 
 class EmailChannel(Channel):
-    """Sends over the mail server of `settings`; safe to share between threads.
-
-    Raises `OSError` at construction when `ca_file` cannot be read.
-    """
+    """Sends by the mailer; what the recipient may do is below `public_url`."""
 
     name = "email"
 
-    def __init__(self, settings: SmtpSettings) -> None:
-        self._settings = settings
-        self._tls = None
-        if settings.security != "none":
-            self._tls = ssl.create_default_context(cafile=settings.ca_file)
+    def __init__(self, mailer: Mailer, public_url: str) -> None:
+        self._mailer = mailer
+        self._public_url = public_url
 
-    @contextmanager
-    def open(self, notification: Notification, *, within_seconds: float) -> Iterator[Delivery]:
-        """Connect, log in, and have sender and recipient accepted; every failure is NOT_SENT."""
-        message = build_message(notification, self._settings.mail_from)
-        wording = _Wording(self._settings.secrets)
-        smtp = DeadlineSMTP(Deadline(within_seconds))
-        try:
-            self._be_accepted(smtp, str(message["From"]), str(message["To"]), wording)
-            yield _EmailDelivery(smtp, data_of(bytes(message)), wording)
-        finally:
-            smtp.leave()
-
-    def _be_accepted(self, smtp: DeadlineSMTP, sender: str, recipient: str, wording: _Wording) -> None:
-        try:
-            self._enter(smtp)
-            code, reply = smtp.docmd("MAIL", f"FROM:<{sender}>")
-            wording.require(code // 100 == 2, "MAIL", code, reply)
-            code, reply = smtp.docmd("RCPT", f"TO:<{recipient}>")
-            wording.require(code // 100 == 2, "RCPT", code, reply)
-        # UnicodeError: a host name that cannot be looked up.
-        except (OSError, UnicodeError) as error:
-            smtp.close()
-            server = f"{self._settings.host}:{self._settings.port}"
-            raise ChannelError(wording.failure(f"The mail server {server} failed", error)) from error
-
-    def _enter(self, smtp: DeadlineSMTP) -> None:
-        settings = self._settings
-        smtp.dial(settings.host, settings.port)
-        if self._tls and settings.security == "tls":
-            smtp.secure(self._tls, settings.host)
-        smtp.greet()
-        if self._tls and settings.security == "starttls":
-            smtp.upgrade(self._tls, settings.host)
-        if settings.username is not None and settings.password is not None:
-            smtp.login(settings.username, settings.password)
-
-
-class _EmailDelivery(Delivery):
-    """A conversation whose envelope is accepted; `transmit` may be called once."""
-
-    def __init__(self, smtp: DeadlineSMTP, data: bytes, wording: _Wording) -> None:
-        self._smtp = smtp
-        self._data = data
-        self._wording = wording
-
-    def transmit(self, *, within_seconds: float) -> Receipt:
-        self._smtp.deadline = Deadline(within_seconds)
-        self._ask_to_send()
-        try:
-            self._smtp.send(self._data)
-            code, reply = self._smtp.getreply()
-        except OSError as error:
-            self._smtp.close()
-            detail = self._wording.failure("The mail server may have taken the message, but was lost", error)
-            raise ChannelError(detail, certainty=Certainty.UNKNOWN) from error
-        if code // 100 in (2, 4, 5):
-            self._wording.require(code // 100 == 2, "the message", code, reply)
-            return Receipt(self._wording.reply(code, reply))
-        detail = self._wording.reply(code, reply, "The mail server answered the message with nonsense:")
-        raise ChannelError(detail, certainty=Certainty.UNKNOWN)
-
-    def _ask_to_send(self) -> None:
-        try:
-            code, reply = self._smtp.docmd("DATA")
-        except OSError as error:
-            self._smtp.close()
-            detail = self._wording.failure("The mail server was lost before the message was sent", error)
-            raise ChannelError(detail) from error
-        self._wording.require(code == 354, "DATA", code, reply)
-
-
-@dataclass(frozen=True)
-class _Wording:
-    """What the server said, in words fit for the timeline: one bounded line without the password."""
-
-    secrets: tuple[str, ...]
-
-    def require(self, accepted: bool, what: str, code: int, reply: bytes) -> None:
-        """Raise the certain `ChannelError` of a refusal unless the server accepted."""
-        if not accepted:
-            permanent = code // 100 == 5 and code not in _REPAIRABLE
-            detail = self.reply(code, reply, f"The mail server refused {what}:")
-            raise ChannelError(detail, permanent=permanent)
-
-    def reply(self, code: int, reply: bytes | str, prefix: str = "") -> str:
-        text = reply if isinstance(reply, str) else reply.decode("utf-8", "replace")
-        return self._fit(f"{prefix} {code} {text}")
-
-    def failure(self, what: str, error: Exception) -> str:
-        if isinstance(error, smtplib.SMTPResponseException):
-            return self.reply(error.smtp_code, error.smtp_error, f"{what}:")
-        return self._fit(f"{what}: {error or type(error).__name__}")
-
-    def _fit(self, text: str) -> str:
-        # Secrets first: cutting or cleaning could leave a part of one that is no longer recognised.
-        for secret in self.secrets:
-            text = text.replace(secret, "***")
-        return one_line(text, MAX_DETAIL)
+    def open(self, notification: Notification, *, within_seconds: float) -> AbstractContextManager[Delivery]:
+        message = build_message(notification, self._mailer.mail_from, self._public_url)
+        return self._mailer.open(message, within_seconds=within_seconds)

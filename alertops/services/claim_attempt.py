@@ -19,12 +19,13 @@ from alertops.escalation.events import AttemptWoken, LeaseExpired
 from alertops.escalation.machine import State, decide
 from alertops.escalation.states import AttemptStatus
 from alertops.faults import Point, reach
-from alertops.models import Attempt, Execution, Flow, Team
+from alertops.models import Attempt, Execution, Flow, Outsider, Team
 from alertops.services import transitions
 from alertops.services.apply import apply
 from alertops.services.dispatch import AttemptWakeUp, WakeUp
 from alertops.services.keys import AttemptKey
 from alertops.services.lock import lock_execution, progress_of, read_attempt, state_of
+from alertops.services.mail_token import mint
 from alertops.services.timeline import tell
 
 
@@ -36,6 +37,8 @@ class Claim:
     number: int
     channel: str
     notification: Notification
+    # Why it must not be sent after all, if it must not: known for certain before anybody is talked to.
+    refused: str | None = None
 
 
 @dataclass(frozen=True)
@@ -109,11 +112,20 @@ def _claim(
     if decision.reason is not Reason.DUE:
         # The worker before us died. The timeline says so, and whether this may be a repeat.
         tell(session, key, "attempt_claimed_again", reason=decision.reason.value, may_repeat=may_repeat)
-    notification = _notification(session, execution, state, attempt, may_repeat)
+    notification = _notification(session, execution, state, attempt, may_repeat=may_repeat)
+    refused = _refusal(session, attempt)
     reach(Point.BEFORE_CLAIM, session)
     session.commit()
     reach(Point.AFTER_CLAIM, session)
-    return Claim(key, seen + 1, attempt.channel, notification)
+    return Claim(key, seen + 1, attempt.channel, notification, refused)
+
+
+def _refusal(session: Session, attempt: Attempt) -> str | None:
+    """An address that is no member's may have asked for no more alerts since the step fired."""
+    if attempt.outsider_id is None:
+        return None
+    stopped = select(Outsider.stopped_at.is_not(None)).where(Outsider.id == attempt.outsider_id)
+    return "the address has asked not to be alerted any more" if session.scalar(stopped) else None
 
 
 def _close(
@@ -140,7 +152,12 @@ def _nothing(session: Session, reason: Reason, wake_ups: list[WakeUp]) -> NoClai
 
 
 def _notification(
-    session: Session, execution: Execution, state: State, attempt: Attempt, may_repeat: bool
+    session: Session,
+    execution: Execution,
+    state: State,
+    attempt: Attempt,
+    *,
+    may_repeat: bool,
 ) -> Notification:
     team_name, flow_name = session.execute(
         select(Team.name, Flow.name).join(Team, Flow.team_id == Team.id).where(Flow.id == execution.flow_id)
@@ -160,6 +177,7 @@ def _notification(
         node_name=state.node_of(attempt.step_number).name,
         started_at=execution.anchor_at,
         may_repeat=may_repeat,
+        stop_token=mint(session, outsider_id=attempt.outsider_id) if attempt.outsider_id else None,
     )
 
 

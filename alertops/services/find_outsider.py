@@ -1,4 +1,4 @@
-"""Finding an outsider by a token that was mailed: in an alert, or in the question whether there may be any."""
+"""Finding an outsider by a token that was mailed: in an alert, or in a question whether there may be."""
 
 from __future__ import annotations
 

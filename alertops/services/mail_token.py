@@ -2,8 +2,8 @@
 
     mlt_<43 characters>          256 random bits, as base64url
 
-They are made at the last moment, when a mail is claimed for sending, and only their hashes are kept. So no token is
-at rest anywhere, but in the mailbox.
+They are made at the last moment, when a mail is claimed for sending, and only their hashes are kept. So no
+token is at rest anywhere, but in the mailbox.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def hash_of(token: str) -> bytes:
 
 
 def find_letter(session: Session, token: str, kind: LetterKind) -> Letter | None:
-    """The letter of this kind that the token came with, unless it has expired or one of its tokens was used."""
+    """The letter of this kind that the token came with, unless it has expired or was used."""
     return session.scalars(
         select(Letter)
         .join(MailToken, MailToken.letter_id == Letter.id)

@@ -29,14 +29,16 @@ from alertops.db import database_now
 from alertops.errors import BrokerUnavailableError
 from alertops.escalation.states import AttemptStatus, StepStatus
 from alertops.faults import Point, reach
-from alertops.models import Attempt, Step
+from alertops.models import Attempt, Letter, Step
 from alertops.services.backlog import ReadyMessages, short_queues
 from alertops.services.broker_epoch import BrokerMarker, enter_epoch, finish_filling
 from alertops.services.dispatch import (
     FIRE_QUEUE,
+    LETTER_QUEUE,
     SEND_QUEUES,
     AttemptWakeUp,
     Dispatcher,
+    LetterWakeUp,
     StepWakeUp,
     WakeUp,
 )
@@ -179,16 +181,21 @@ def _pages(session: Session, search: _Search) -> Iterator[list[WakeUp]]:
 
 def _waiting(since: datetime) -> list[_Search]:
     """All that waits and was not dispatched since then. Attempts first: their steps came due before."""
-    scheduled, waiting = (
-        or_(table.dispatched_at.is_(None), table.dispatched_at < since) for table in (Attempt, Step)
+    scheduled, waiting, written = (
+        or_(table.dispatched_at.is_(None), table.dispatched_at < since) for table in (Attempt, Step, Letter)
     )
-    return [_attempts(Loss.BROKER_EMPTIED, scheduled), _steps(Loss.BROKER_EMPTIED, waiting)]
+    return [
+        _attempts(Loss.BROKER_EMPTIED, scheduled),
+        _steps(Loss.BROKER_EMPTIED, waiting),
+        _letters(Loss.BROKER_EMPTIED, written),
+    ]
 
 
 def _lost(grace: float, short: Collection[str]) -> list[_Search]:
     """What was lost one by one, each row for one reason only; `short` are the queues with no backlog."""
     no_steps_wait = literal(FIRE_QUEUE).in_(short)
     no_attempts_wait = literal(SEND_QUEUES).concat(Attempt.channel).in_(short)
+    no_letters_wait = literal(LETTER_QUEUE).in_(short)
     late_step = _overdue(Step, Step.due_at, grace, no_steps_wait)
     late_attempt = _overdue(Attempt, Attempt.due_at, grace, no_attempts_wait)
     late_lease = _overdue(Attempt, Attempt.lease_until, grace, no_attempts_wait)
@@ -198,6 +205,13 @@ def _lost(grace: float, short: Collection[str]) -> list[_Search]:
         _steps(Loss.OVERDUE, Step.dispatched_at.is_not(None) & late_step),
         _attempts(Loss.OVERDUE, Attempt.dispatched_at.is_not(None) & late_attempt),
         _leases(Loss.LEASE_EXPIRED, late_lease),
+        # Alerts come first; nobody is woken at night by a letter.
+        _letters(Loss.NEVER_DISPATCHED, _never_dispatched(Letter, grace)),
+        _letters(
+            Loss.OVERDUE,
+            Letter.dispatched_at.is_not(None) & _overdue(Letter, Letter.due_at, grace, no_letters_wait),
+        ),
+        _letter_leases(_overdue(Letter, Letter.lease_until, grace, no_letters_wait)),
     ]
 
 
@@ -217,6 +231,22 @@ def _leases(reason: Loss, lost: ColumnElement[bool]) -> _Search:
     return _attempts_in(AttemptStatus.SENDING, Attempt.lease_until, reason, lost)
 
 
+def _letters(reason: Loss, lost: ColumnElement[bool]) -> _Search:
+    return _letters_in(AttemptStatus.SCHEDULED, Letter.due_at, reason, lost)
+
+
+def _letter_leases(lost: ColumnElement[bool]) -> _Search:
+    return _letters_in(AttemptStatus.SENDING, Letter.lease_until, Loss.LEASE_EXPIRED, lost)
+
+
+def _letters_in(
+    status: AttemptStatus, due: InstrumentedAttribute[Any], reason: Loss, lost: ColumnElement[bool]
+) -> _Search:
+    key = (due, Letter.id)
+    query = select(*key).where(Letter.status == status, lost)
+    return _Search(reason, query, key, lambda row: LetterWakeUp(row[1], row[0]))
+
+
 def _attempts_in(
     status: AttemptStatus, due: InstrumentedAttribute[Any], reason: Loss, lost: ColumnElement[bool]
 ) -> _Search:
@@ -230,7 +260,7 @@ def _attempts_in(
     return _Search(reason, query, key, wake_up)
 
 
-def _never_dispatched(table: type[Step] | type[Attempt], grace: float) -> ColumnElement[bool]:
+def _never_dispatched(table: type[Step] | type[Attempt] | type[Letter], grace: float) -> ColumnElement[bool]:
     """Committed, and then whoever should have published its wake-up did not.
 
     A row that came due just now may have been brought forward just now, and be about to be dispatched.
@@ -242,7 +272,7 @@ def _never_dispatched(table: type[Step] | type[Attempt], grace: float) -> Column
 
 
 def _overdue(
-    table: type[Step] | type[Attempt],
+    table: type[Step] | type[Attempt] | type[Letter],
     due: InstrumentedAttribute[Any],
     grace: float,
     no_backlog: ColumnElement[bool],

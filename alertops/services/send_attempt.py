@@ -48,7 +48,10 @@ def send_attempt(
         dispatcher.dispatch(session, claim.wake_ups)
         return claim.reason
     log.info("attempt_claimed", claim=claim.number, channel=claim.channel)
-    outcome = _converse(session, channels[claim.channel], timing, claim)
+    if claim.refused is not None:
+        outcome: Outcome | None = Outcome(AttemptStatus.FAILED, claim.refused, permanent=True)
+    else:
+        outcome = _converse(session, channels[claim.channel], timing, claim)
     if outcome is None:
         log.warning("lease_lost", claim=claim.number, next="the newer claim decides")
         return Reason.STALE

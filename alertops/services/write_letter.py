@@ -27,8 +27,8 @@ def write_letter(
 ) -> Letter:
     """Write it, in the running transaction; the caller dispatches after the commit.
 
-    Its tokens are good for `lifetime`. One for `nobody` is cancelled from the beginning, and its wake-up wakes
-    nobody: it is there so that asking for a letter is the same work whether or not there is an account.
+    Its tokens are good for `lifetime`. One for `nobody` is cancelled from the beginning: it is there so that
+    asking for a letter is the same work whether or not there is an account.
     """
     now = func.clock_timestamp()
     return session.scalars(

@@ -176,6 +176,7 @@ class Fleet(Processes):
             "ALERTOPS_SMTP_PORT": str(smtp_port),
             "ALERTOPS_SMTP_SECURITY": "none",
             "ALERTOPS_MAIL_FROM": "alerts@alertops.test",
+            "ALERTOPS_PUBLIC_URL": self._url("api"),
             "ALERTOPS_JWT_KEYS_FILE": str(self._signing_keys),
             "ALERTOPS_LOG_FORMAT": "console",
             # Flower's API is open, and Flower listens on 127.0.0.1 alone.
@@ -202,7 +203,9 @@ class Fleet(Processes):
             return self._service(node, command, lambda: self._pongs(node), folder=f"host-{name}/{kind}")
 
         fire = worker("fire", "--queues", "fire,recovery", *self._pools.fire)
-        send = worker("send", "--queues", "send.email", "--prefetch-multiplier", "1", *self._pools.send)
+        send = worker(
+            "send", "--queues", "send.email,send.letters", "--prefetch-multiplier", "1", *self._pools.send
+        )
         return WorkerHost(name, fire, send, self.folder / f"host-{name}")
 
     def _mail_sink(self) -> Service:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from alertops.services.mail_token import mint
 from flask import Flask
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from alertops.models import Letter, User
+from alertops.services.mail_token import mint
 from tests.integration.api_client import Person
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from alertops.channels.base import Certainty, Channel, ChannelError, Notification, Receipt
-from alertops.channels.email import EmailChannel, SmtpSettings
+from alertops.channels.email import EmailChannel
+from alertops.channels.mailer import Mailer, SmtpSettings
 
 MAILBOX = "ops@example.com"
 PLENTY = 10.0
@@ -39,7 +40,7 @@ def notification(**changes: Any) -> Notification:
 def channel(port: int, **changes: Any) -> Channel:
     usual: dict[str, Any] = {"host": "127.0.0.1", "port": port, "security": "none"}
     account = {"username": None, "password": None, "mail_from": "alerts@example.org"}
-    return EmailChannel(SmtpSettings(**(usual | account | changes)))
+    return EmailChannel(Mailer(SmtpSettings(**(usual | account | changes))), "https://alertops.test")
 
 
 def send(

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from alertops.channels.base import Certainty
-from alertops.channels.email import MAX_DETAIL
+from alertops.channels.mailer import MAX_DETAIL
 from alertops.channels.smtp import Deadline, DeadlineSMTP
 from deploy.local.smtp_sink import SmtpSink
 from tests.integration.mailing import (

@@ -414,7 +414,7 @@ def declining(session: Session, invitation: Invitation) -> None:
         ),
     ],
 )
-def test_of_two_answers_at_once_one_is_the_first(
+def test_of_two_answers_at_once_one_is_the_first(  # noqa: PLR0917  fixtures and cases
     ann: Person,
     team: str,
     session: Session,

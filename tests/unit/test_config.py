@@ -12,6 +12,7 @@ ENOUGH = {
     "ALERTOPS_BROKER_URL": "amqp://app:mq-secret@mq:5672/alertops",
     "ALERTOPS_SMTP_HOST": "mail.example.com",
     "ALERTOPS_MAIL_FROM": "alerts@example.com",
+    "ALERTOPS_PUBLIC_URL": "https://alertops.example.com",
 }
 LOGIN = {"ALERTOPS_SMTP_USERNAME": "alertops", "ALERTOPS_SMTP_PASSWORD": "smtp-secret"}
 

@@ -159,8 +159,8 @@ MUTANTS = (
         edits=(
             Edit(
                 FIRE,
-                "    node = state.node_of(step.number)\n    targets",
-                "    node = state.node_of(step.number + 1)\n    targets",
+                "    node = state.node_of(step.number)\n    resolved",
+                "    node = state.node_of(step.number + 1)\n    resolved",
             ),
         ),
     ),

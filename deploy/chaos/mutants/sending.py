@@ -9,7 +9,7 @@ TRANSITIONS = "alertops/services/transitions.py"
 CLAIM = "alertops/services/claim_attempt.py"
 SEND = "alertops/services/send_attempt.py"
 OUTCOME = "alertops/services/record_outcome.py"
-EMAIL = "alertops/channels/email.py"
+MAILER = "alertops/channels/mailer.py"
 
 NO_CANCELLED_ATTEMPTS = Edit(
     "alertops/services/apply.py",
@@ -161,11 +161,11 @@ MUTANTS = (
         breaks=("received", "once"),
         edits=(
             Edit(
-                EMAIL,
-                "        message = build_message(notification, self._settings.mail_from)\n",
-                "        message = self._message = build_message(notification, self._settings.mail_from)\n",
+                MAILER,
+                "        wording = _Wording(self._settings.secrets)\n",
+                "        wording = _Wording(self._settings.secrets)\n        self._message = message\n",
             ),
-            Edit(EMAIL, "data_of(bytes(message))", "data_of(bytes(self._message))"),
+            Edit(MAILER, "data_of(bytes(message))", "data_of(bytes(self._message))"),
         ),
     ),
     Mutant(
