@@ -73,4 +73,4 @@ def _shown(session: Session, condition: ColumnElement[bool]) -> list[ShownInvita
         .order_by(Invitation.created_at.desc(), Invitation.id)
         .limit(SHOWN)
     )
-    return [ShownInvitation(*row) for row in rows.tuples()]
+    return [ShownInvitation(*row) for row in rows]

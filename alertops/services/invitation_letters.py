@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from alertops.models import Invitation, Letter
@@ -24,7 +25,7 @@ def with_letters(session: Session, invitations: Sequence[Invitation]) -> list[Se
     newest = session.scalars(
         select(Letter)
         .where(Letter.invitation_id.in_([invitation.id for invitation in invitations]))
-        .distinct(Letter.invitation_id)
+        .ext(distinct_on(Letter.invitation_id))
         .order_by(Letter.invitation_id, Letter.created_at.desc(), Letter.id)
     )
     by_invitation = {letter.invitation_id: letter for letter in newest}
