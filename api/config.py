@@ -71,5 +71,6 @@ def flask_config(settings: ApiSettings) -> dict[str, Any]:
         "JWT_DECODE_AUDIENCE": _JWT_AUDIENCE,
         "JWT_TOKEN_LOCATION": ["headers"],
         "JWT_ACCESS_TOKEN_EXPIRES": timedelta(seconds=settings.access_token_seconds),
+        "CONFIRM_OUTSIDERS": settings.core.confirm_outsiders,
         "REFRESH_TOKEN_LIFETIME": timedelta(seconds=settings.refresh_token_seconds),
     }

@@ -27,7 +27,7 @@ from alertops.services.limits import Limits
 from alertops.services.mail_token import use_letter
 from alertops.services.open_session import Client
 from alertops.services.outsiders import outsider_of
-from alertops.services.throttle import take
+from alertops.services.throttle import may_take, take
 from alertops.services.write_letter import write_letter
 
 LIFETIME = timedelta(days=7)
@@ -53,7 +53,7 @@ def ask_new_outsiders(
 ) -> None:
     """Ask those addresses among the recipients that have not been asked yet, and need to be.
 
-    `ThrottledError` after too many letters; what was written before stands, and the rest can be asked singly.
+    After too many letters the rest is left out: they are told nothing, and can be asked one by one later.
     """
     for address in sorted({r["email"] for r in recipients if r["type"] == "email"}):
         known = outsider_of(session, team_id, address)
@@ -61,7 +61,8 @@ def ask_new_outsiders(
             session.commit()
             continue
         session.commit()
-        take(session, limits.team_letter(team_id, address))
+        if not may_take(session, limits.team_letter(team_id, address)):
+            return
         letter = _write(session, known.id, address)
         session.commit()
         dispatcher.dispatch(session, [LetterWakeUp(letter.id, letter.due_at)])

@@ -42,6 +42,8 @@ REFRESH_ADDRESS = Limit("refresh from", burst=60, interval=2 * _SECOND)
 # Every refresh of a session counts.
 REFRESH_SESSION = Limit("refresh of", burst=30, interval=10 * _SECOND)
 
+# Each question for another password counts, whatever came of it.
+RESET_ADDRESS = Limit("reset from", burst=20, interval=_MINUTE)
 # Letters, so that nobody can fill a mailbox by way of us: to one address, whoever asks, and from one team.
 LETTER_TARGET = Limit("letter to", burst=5, interval=10 * _MINUTE)
 LETTER_TEAM = Limit("letter from", burst=50, interval=_MINUTE)
@@ -78,6 +80,9 @@ class Limits:
 
     def password(self, user_id: UUID) -> list[Count]:
         return [self._count(PASSWORD, str(user_id))]
+
+    def reset(self, email: str, address: str | None) -> list[Count]:
+        return [self._count(RESET_ADDRESS, network_of(address)), *self.letter(email)]
 
     def letter(self, email: str) -> list[Count]:
         return [self._count(LETTER_TARGET, email.lower())]

@@ -74,6 +74,15 @@ def take(session: Session, counts: Sequence[Count]) -> None:
     session.commit()
 
 
+def may_take(session: Session, counts: Sequence[Count]) -> bool:
+    """`take`, of something that can be left out; False when it must be."""
+    try:
+        take(session, counts)
+    except ThrottledError:
+        return False
+    return True
+
+
 def give_back(session: Session, counts: Sequence[Count]) -> None:
     """Uncount a try that was good, in the running transaction."""
     for count in counts:

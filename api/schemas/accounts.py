@@ -19,6 +19,40 @@ class RegistrationInput(Schema):
     )
 
 
+class NewAccountInput(RegistrationInput):
+    invitation_token = fields.String(
+        load_only=True,
+        validate=validate.Length(max=100),
+        metadata={"description": "Of an invitation to this address: proves it, and joins the team."},
+    )
+
+
+class NewAccountSchema(Schema):
+    """What was asked for. Whether the address had an account before is told to the address alone."""
+
+    email = fields.String(required=True)
+    name = fields.String(required=True)
+
+
+class MailTokenInput(Schema):
+    token = fields.String(required=True, load_only=True, validate=validate.Length(max=100))
+
+
+class ResetInput(Schema):
+    email = EmailAddress(required=True)
+
+
+class NewPasswordByTokenInput(MailTokenInput):
+    new_password = fields.String(
+        required=True, load_only=True, validate=validate.Length(MIN_PASSWORD, MAX_PASSWORD)
+    )
+
+
+class NewAddressInput(Schema):
+    email = EmailAddress(required=True)
+    password = fields.String(required=True, load_only=True, validate=validate.Length(max=MAX_PASSWORD))
+
+
 class NewNameInput(Schema):
     name = Name(required=True)
 
@@ -44,6 +78,9 @@ class LoginInput(Schema):
 class UserSchema(Schema):
     id = fields.UUID(required=True)
     email = fields.String(required=True)
+    email_verified = fields.Boolean(
+        required=True, metadata={"description": "Whether the account has proved that it reads mail there."}
+    )
     name = fields.String(required=True)
     created_at = Instant(required=True)
 

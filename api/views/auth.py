@@ -7,14 +7,21 @@ from typing import Any, cast
 
 from flask import current_app
 
-from alertops.models import User
 from alertops.services.log_in import log_in
 from alertops.services.refresh_session import refresh_within_limits
 from alertops.services.register_user import register_user
+from alertops.services.reset_password import ask_to_reset, reset_password
 from api.blueprints import PREFIX, Blueprint
 from api.client import calling_client
-from api.extensions import limits, session
-from api.schemas.accounts import LoginInput, RegistrationInput, TokenPairSchema, UserSchema
+from api.extensions import dispatcher, limits, session
+from api.schemas.accounts import (
+    LoginInput,
+    NewAccountInput,
+    NewAccountSchema,
+    NewPasswordByTokenInput,
+    ResetInput,
+    TokenPairSchema,
+)
 from api.schemas.nothing import NothingInput
 from api.tokens import presented_refresh_token, token_pair
 
@@ -24,12 +31,13 @@ _NO_STORE = {"Cache-Control": "no-store"}
 
 
 @blueprint.post("/register")
-@blueprint.arguments(RegistrationInput)
-@blueprint.response(201, UserSchema)
+@blueprint.arguments(NewAccountInput)
+@blueprint.response(202, NewAccountSchema)
 @blueprint.doc(security=[])
-def register(registration: dict[str, Any]) -> User:
-    """Open an account."""
-    return register_user(session(), limits(), **registration, client=calling_client())
+def register(registration: dict[str, Any]) -> dict[str, Any]:
+    """Open an account. The answer is the same when the address has one: the mail that is sent there tells."""
+    register_user(session(), dispatcher(), limits(), **registration, client=calling_client())
+    return registration
 
 
 @blueprint.post("/login")
@@ -51,6 +59,25 @@ def refresh(_: dict[str, Any]) -> tuple[dict[str, Any], int, dict[str, str]]:
     token = presented_refresh_token()
     opened = refresh_within_limits(session(), limits(), token, calling_client(), _lifetime())
     return token_pair(opened), 200, _NO_STORE
+
+
+@blueprint.post("/password-reset")
+@blueprint.arguments(ResetInput)
+@blueprint.response(202, NothingInput)
+@blueprint.doc(security=[])
+def ask_for_reset(account: dict[str, str]) -> dict[str, Any]:
+    """Have a token mailed that lets me choose another password; the same answer when there is no account."""
+    ask_to_reset(session(), dispatcher(), limits(), **account, client=calling_client())
+    return {}
+
+
+@blueprint.post("/password-reset/confirm")
+@blueprint.arguments(NewPasswordByTokenInput)
+@blueprint.response(204)
+@blueprint.doc(security=[])
+def confirm_reset(reset: dict[str, str]) -> None:
+    """Choose another password, with the token; I am logged out everywhere by this."""
+    reset_password(session(), **reset, client=calling_client())
 
 
 def _lifetime() -> timedelta:

@@ -20,7 +20,7 @@ from api.extensions import session
 from api.preconditions import CONDITIONAL, ETAG
 from api.schemas.flows import FlowChange, FlowInput, FlowPageSchema, FlowQuery, FlowSchema
 from api.schemas.nothing import NothingInput
-from api.views.editing import Answer, edited, editor, etag_of
+from api.views.editing import Answer, ask_those_outside, edited, editor, etag_of
 
 blueprint = TeamBlueprint("flows", __name__, description="Flows: how alerts escalate")
 
@@ -33,6 +33,7 @@ def create(flow: dict[str, Any], team_id: UUID) -> Answer:
     """Describe an escalation: nodes that fire in order until somebody acknowledges."""
     team = find_team(session(), asking(), team_id)
     created = create_flow(session(), team.id, actor().id, **flow)
+    ask_those_outside(created)
     location = {"Location": url_for("flows.show", flow_id=created.id)}
     return created, 201, {**location, **etag_of(created)}
 

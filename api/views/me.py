@@ -9,9 +9,19 @@ from alertops.services.change_password import change_password
 from alertops.services.delete_account import delete_account
 from alertops.services.memberships import memberships_of
 from alertops.services.rename_user import rename_user
+from alertops.services.verify_address import ask_for_address, ask_to_verify, verify_address
 from api.blueprints import PeopleBlueprint
-from api.extensions import limits, session
-from api.schemas.accounts import MeSchema, NewNameInput, NewPasswordInput, PasswordInput
+from api.client import calling_client
+from api.extensions import dispatcher, limits, session
+from api.schemas.accounts import (
+    MailTokenInput,
+    MeSchema,
+    NewAddressInput,
+    NewNameInput,
+    NewPasswordInput,
+    PasswordInput,
+)
+from api.schemas.nothing import NothingInput
 from api.tokens import caller, current_session_id
 
 blueprint = PeopleBlueprint("me", __name__, description="The caller's own account")
@@ -30,6 +40,32 @@ def show_me() -> dict[str, Any]:
 def rename(changes: dict[str, Any]) -> dict[str, Any]:
     """Change my name."""
     return _shown(rename_user(session(), caller().id, **changes))
+
+
+@blueprint.post("/me/email")
+@blueprint.arguments(NewAddressInput)
+@blueprint.response(202, NothingInput)
+def set_address(address: dict[str, str]) -> dict[str, Any]:
+    """Ask for another address; it is mine when I send back the token that is mailed there."""
+    ask_for_address(session(), dispatcher(), limits(), caller(), **address)
+    return {}
+
+
+@blueprint.post("/auth/verify-email")
+@blueprint.arguments(MailTokenInput)
+@blueprint.response(204)
+def verify(mailed: dict[str, str]) -> None:
+    """Prove that an address is mine, with the token that was mailed there."""
+    verify_address(session(), caller(), mailed["token"], calling_client())
+
+
+@blueprint.post("/auth/verify-email/resend")
+@blueprint.arguments(NothingInput, required=False)
+@blueprint.response(202, NothingInput)
+def resend_verification(_: dict[str, Any]) -> dict[str, Any]:
+    """Have another token mailed to my address."""
+    ask_to_verify(session(), dispatcher(), limits(), caller())
+    return {}
 
 
 @blueprint.post("/me/password")
@@ -52,6 +88,7 @@ def _shown(user: User) -> dict[str, Any]:
     return {
         "id": user.id,
         "email": user.email,
+        "email_verified": user.email_verified_at is not None,
         "name": user.name,
         "created_at": user.created_at,
         "memberships": memberships_of(session(), user.id),

@@ -197,8 +197,8 @@ def test_registrations_are_limited_by_client_address(app: Flask, monkeypatch: py
         )
         return answer.status_code
 
-    assert [register(number) for number in range(5)] == [201, 201, 201, 429, 429]
-    assert register(9, "192.0.2.2") == 201
+    assert [register(number) for number in range(5)] == [202, 202, 202, 429, 429]
+    assert register(9, "192.0.2.2") == 202
 
 
 def test_refreshes_are_limited_by_session_and_bad_ones_by_client_address(

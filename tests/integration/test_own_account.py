@@ -114,7 +114,7 @@ def test_who_leaves_is_gone_with_memberships_and_sessions(app: Flask, ann: Perso
     assert (counts["users"], counts["memberships"], counts["login_sessions"]) == (1, 1, 1)
     assert ben.get(f"/teams/{team}").status_code == 200
     registration = {"email": "ann@example.org", "name": "Another Ann", "password": PASSWORD}
-    assert ben.client.post(f"{API}/auth/register", json=registration).status_code == 201
+    assert ben.client.post(f"{API}/auth/register", json=registration).status_code == 202
 
 
 def test_an_account_is_not_deleted_without_its_password(ann: Person) -> None:
