@@ -178,7 +178,7 @@ def judge_run(
         history=plan.clients.history,
         edits=plan.editors.outcomes,
         undone=undone,
-        mails=[Mail.read(received.received_at, received.message) for received in system.sink.messages],
+        mails=[Mail.read(received.received_at, received.message) for received in system.sink.alerts],
         faults=sorted(injector.faults, key=lambda fault: fault.began_at),
         workers_gave_up=system.workers_gave_up,
         undisturbed=measured,

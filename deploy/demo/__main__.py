@@ -44,11 +44,11 @@ def main() -> int:
         with stack_from_environment(ROOT, tell) as stack, SmtpSink() as sink:
             script_mailboxes(sink)
             with _fleet(stack.addresses, sink.port, tell) as fleet:
-                shown, ids = _play(console, fleet, tell)
+                shown, ids = _play(console, fleet, sink, tell)
             verdict = _check(stack.addresses.database_url, sink, ids)
             console.print(frame(shown))
-            console.print(mailbox(sink.messages, shown))
-            console.print(summary(verdict, sink.messages, sink.events))
+            console.print(mailbox(sink.alerts, shown))
+            console.print(summary(verdict, sink.alerts, sink.events))
     except LocalStackError as error:
         console.print(f"[red]{error}[/red]")
         return 1
@@ -76,20 +76,20 @@ def _fleet(addresses: Addresses, smtp_port: int, tell: Report) -> Iterator[Fleet
         fleet.stop()
 
 
-def _play(console: Console, fleet: Fleet, tell: Report) -> tuple[Shown, list[UUID]]:
+def _play(console: Console, fleet: Fleet, sink: SmtpSink, tell: Report) -> tuple[Shown, list[UUID]]:
     """Run the story on the screen; the executions as they ended, and their ids."""
     client = Client(fleet.api_url)
     user = f"demo-{secrets.token_hex(4)}@example.org"
     client.sign_in("Demo", user, secrets.token_urlsafe(16))
     with Live(console=console, auto_refresh=False, transient=True) as live:
-        story = Story(client, fleet, lambda seen: live.update(frame(seen), refresh=True), tell)
+        story = Story(client, fleet, sink, lambda seen: live.update(frame(seen), refresh=True), tell)
         shown = story.run()
     return shown, [UUID(id_) for id_ in story.ids]
 
 
 def _check(database_url: str, sink: SmtpSink, ids: Sequence[UUID]) -> Verdict:
     """Hold the rows against what the mail server received."""
-    mails = [Mail.read(received.received_at, received.message) for received in sink.messages]
+    mails = [Mail.read(received.received_at, received.message) for received in sink.alerts]
     with session_factory(database_url)() as session:
         return check_promises(session, mails, ids)
 

@@ -13,6 +13,7 @@ PRIMARY = f"primary@{_DOMAIN}"
 STAND_IN = f"stand-in@{_DOMAIN}"
 LEAD = f"team-lead@{_DOMAIN}"
 DIRECTOR = f"director@{_DOMAIN}"
+NEWCOMER = f"newcomer@{_DOMAIN}"
 
 
 def _node(name: str, email: str, delay_seconds: int) -> dict[str, Any]:

@@ -6,10 +6,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from deploy.demo import newcomer
 from deploy.demo.scenario import ACKNOWLEDGED, NODES, RESOLVED, UNANSWERED
 from deploy.local.client import Client
 from deploy.local.errors import LocalStackError
 from deploy.local.fleet import Fleet
+from deploy.local.smtp_sink import SmtpSink
 
 SCENE_SECONDS = 60.0
 LOOK_SECONDS = 0.25
@@ -18,23 +20,32 @@ Shown = list[dict[str, Any]]
 
 
 class Story:
-    """Three alerts: one that nobody answers, one that is acknowledged, one that is resolved.
+    """Somebody joins the team; three alerts: one is acknowledged, one is resolved, one nobody answers.
 
     `show` is called with the executions whenever they were looked at, `tell` with what was done.
     """
 
     def __init__(
-        self, client: Client, fleet: Fleet, show: Callable[[Shown], None], tell: Callable[[str], None]
+        self,
+        client: Client,
+        fleet: Fleet,
+        sink: SmtpSink,
+        show: Callable[[Shown], None],
+        tell: Callable[[str], None],
     ) -> None:
         self._client = client
         self._fleet = fleet
+        self._sink = sink
         self._show = show
         self._tell = tell
         self.ids: list[str] = []
 
     def run(self) -> Shown:
         """Let it happen; the executions as they ended."""
-        self._raise_alerts()
+        team = self._client.create_team("Demo")
+        self._tell("registered, and created a team")
+        newcomer.join(self._client, team, self._fleet.api_url, self._sink, self._tell)
+        self._raise_alerts(team)
         unanswered, acknowledged, resolved = range(3)
         self._until("the primary was told", lambda seen: _delivered(seen[resolved], step=1))
         self._client.resolve(self.ids[resolved])
@@ -48,10 +59,9 @@ class Story:
         self._tell(f"'{UNANSWERED['summary']}' is exhausted: all were told, nobody answered")
         return seen
 
-    def _raise_alerts(self) -> None:
-        team = self._client.create_team("Demo")
+    def _raise_alerts(self, team: str) -> None:
         flow = self._client.create_flow(team, "On call", NODES)
-        self._tell("registered, created a team and a flow of four nodes")
+        self._tell("created a flow of four nodes")
         for alert in (UNANSWERED, ACKNOWLEDGED, RESOLVED):
             self.ids.append(self._client.trigger(flow, **alert))
         self._tell(

@@ -32,6 +32,23 @@ class Client:
     def create_team(self, name: str) -> str:
         return str(self._post("/teams", {"name": name})["id"])
 
+    def invite(self, team_id: str, email: str, role: str) -> str:
+        """Invite the address; returns the invitation's id."""
+        return str(self._post(f"/teams/{team_id}/invitations", {"email": email, "role": role})["id"])
+
+    def accept_invitation(self, token: str) -> dict[str, Any]:
+        """Say yes, with the token from the mail, logged in or not."""
+        return self._post(f"/invitations/{token}/accept", {})
+
+    def verify_address(self, token: str) -> None:
+        """Prove that one's address is one's own."""
+        self._http.post(
+            f"{self._api}/auth/verify-email", json={"token": token}, timeout=TIMEOUT_SECONDS
+        ).raise_for_status()
+
+    def memberships(self) -> list[dict[str, Any]]:
+        return list(self._get("/me")["memberships"])
+
     def flows(self, team_id: str) -> list[dict[str, Any]]:
         return list(self._get(f"/teams/{team_id}/flows")["items"])
 

@@ -86,6 +86,10 @@ class Received:
     def message_id(self) -> str:
         return str(self.message["Message-ID"])
 
+    @property
+    def is_alert(self) -> bool:
+        return self.message["X-AlertOps-Execution"] is not None
+
     def alertops(self, name: str) -> str:
         """The value of a header of ours: `alertops("Attempt")`."""
         return str(self.message[f"X-AlertOps-{name}"])
@@ -149,6 +153,11 @@ class SmtpSink:
     def events(self) -> tuple[Event, ...]:
         with self._changed:
             return tuple(self._events)
+
+    @property
+    def alerts(self) -> tuple[Received, ...]:
+        """The messages that are alerts, and not letters about accounts and teams."""
+        return tuple(received for received in self.messages if received.is_alert)
 
     def behave(self, address: str, *script: Behaviour) -> None:
         """From now on `address` follows `script`, one behaviour after another, and then accepts."""

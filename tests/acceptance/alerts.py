@@ -91,7 +91,7 @@ class Alerts:
         ids = [alert.id for alert in (self.raised if of is None else of)]
         mails = [
             Mail.read(received.received_at, received.message)
-            for received in self.sink.messages
+            for received in self.sink.alerts
             if UUID(received.alertops("Execution")) in ids
         ]
         with self.sessions() as session:
@@ -131,7 +131,7 @@ class Alert:
 
     @property
     def mails(self) -> Sequence[Received]:
-        return [mail for mail in self.alerts.sink.messages if mail.alertops("Execution") == str(self.id)]
+        return [mail for mail in self.alerts.sink.alerts if mail.alertops("Execution") == str(self.id)]
 
     @property
     def timeline(self) -> list[dict[str, Any]]:
