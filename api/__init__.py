@@ -10,6 +10,7 @@
     tokens.py       who is calling; client.py is from where; asking.py is for what
     errors.py       errors -> RFC 9457 problems; problems.py is what those look like
     openapi.py      the description, and the pages to read it
+    permissions.py  the table of who may do what, for the documentation
     readiness.py    is this process of use?
     metrics.py      a scrape; exposition.py has the names of the figures
     questions.py    asking a server that may hang
@@ -36,7 +37,39 @@ from api.metrics import init_metrics
 from api.openapi import init_openapi
 from api.readiness import init_readiness
 from api.tokens import init_tokens
-from api.views import auth, executions, flows, health, me, metrics, nodes, revisions, sessions, teams
+from api.views import (
+    api_keys,
+    audit,
+    auth,
+    executions,
+    flows,
+    health,
+    me,
+    members,
+    metrics,
+    nodes,
+    revisions,
+    sessions,
+    teams,
+)
+
+# One blueprint for each noun, in the order of the description.
+BLUEPRINTS = (
+    auth.blueprint,
+    sessions.blueprint,
+    me.blueprint,
+    teams.blueprint,
+    teams.own,
+    members.blueprint,
+    api_keys.blueprint,
+    audit.blueprint,
+    flows.blueprint,
+    nodes.blueprint,
+    revisions.blueprint,
+    executions.blueprint,
+    health.blueprint,
+    metrics.blueprint,
+)
 
 
 def create_app(settings: ApiSettings, publisher: Publisher, queues: QueueReader) -> Flask:
@@ -54,8 +87,6 @@ def create_app(settings: ApiSettings, publisher: Publisher, queues: QueueReader)
     init_metrics(app, settings.core, queues, version("alertops"))
     register_error_handlers(app)
     api = init_openapi(app, version("alertops"))
-    nouns = (auth, sessions, me, teams, flows, nodes, revisions, executions, health, metrics)
-    for module in nouns:
-        api.register_blueprint(module.blueprint)
-    api.register_blueprint(teams.own)
+    for blueprint in BLUEPRINTS:
+        api.register_blueprint(blueprint)
     return app

@@ -130,7 +130,8 @@ def _missing(_reason: str) -> Response:
 @_jwt.invalid_token_loader
 @_jwt.token_verification_failed_loader
 @_jwt.user_lookup_error_loader
-def _invalid(*_: Any) -> Response:
+def invalid_token(*_: Any) -> Response:
+    """The answer to a token, of whatever kind, that opens nothing."""
     return problem(401, "The token is not valid here.", headers=_INVALID_TOKEN)
 
 

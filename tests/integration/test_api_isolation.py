@@ -21,6 +21,10 @@ BODIES: dict[str, Any] = {
     "nodes.add": a_node(),
     "nodes.change": {"name": "mine"},
     "nodes.order": {"node_ids": [str(uuid4())]},
+    "teams.rename": {"name": "Mine now"},
+    "members.change": {"role": "viewer"},
+    "members.hand_over_team": {"user_id": str(uuid4())},
+    "api_keys.create": {"name": "mine", "scopes": ["manage"]},
 }
 PUBLIC = {"auth.register", "auth.login"}
 
@@ -61,6 +65,8 @@ def ids(app: Flask) -> dict[str, Any]:
         "execution_id": execution,
         "number": 1,
         "session_id": str(ann.session_id),
+        "user_id": str(ann.id),
+        "key_id": ann.make(f"/teams/{team}/api-keys", {"name": "CI", "scopes": ["trigger"]})["id"],
     }
 
 
