@@ -130,9 +130,8 @@ def _missing(_reason: str) -> Response:
 @_jwt.invalid_token_loader
 @_jwt.token_verification_failed_loader
 @_jwt.user_lookup_error_loader
-def invalid_token(*_: Any) -> Response:
-    """The answer to a token, of whatever kind, that opens nothing."""
-    return problem(401, "The token is not valid here.", headers=_INVALID_TOKEN)
+def _invalid(*_: Any) -> Response:
+    return invalid_token()
 
 
 @_jwt.expired_token_loader
@@ -141,3 +140,8 @@ def _expired(*_: Any) -> Response:
 
 
 _INVALID_TOKEN = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+
+
+def invalid_token() -> Response:
+    """The answer to a token, of whatever kind, that opens nothing."""
+    return problem(401, "The token is not valid here.", headers=_INVALID_TOKEN)

@@ -190,7 +190,7 @@ def _settle(state: State, step: int, progress: Progress, now: datetime, *, escal
 
 
 def _answer(status: ExecutionStatus, to: ExecutionStatus) -> Decision:
-    """Somebody takes it, or says that it is over or not wanted: what waits is cancelled. Repeating it is fine."""
+    """Somebody takes it, or says that it is over or not wanted: what waits is cancelled. Repeat it freely."""
     if status is to:
         return Decision(Reason.ALREADY)
     if status in TERMINAL:

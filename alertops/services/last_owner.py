@@ -58,8 +58,8 @@ def future_owner(session: Session, team_id: UUID, user_id: UUID) -> Membership:
     """The membership of somebody who is to be an owner, whose account stays until that has committed.
 
     Who deletes their account counts the teams that they own; this one, they are not seen to own yet. So an
-    account that is being deleted is waited for, and then there is no such member. One who owns the team already
-    is not waited for: their deletion waits for the team.
+    account that is being deleted is waited for, and then there is no such member. One who owns the team
+    already is not waited for: their deletion waits for the team.
     """
     membership = find_membership(session, team_id, user_id)
     if membership.role == Role.OWNER:
