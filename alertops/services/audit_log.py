@@ -52,8 +52,9 @@ def export_audit_log(
     while after < last:
         page = query.where(AuditEntry.id > after, AuditEntry.id <= last).order_by(AuditEntry.id)
         entries = list(session.scalars(page.limit(EXPORT_PAGE)))
-        session.rollback()
+        # What the session forgets first, the end of the transaction does not expire, to be read again later.
         session.expunge_all()
+        session.rollback()
         yield from entries
         after = entries[-1].id if len(entries) == EXPORT_PAGE else last
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import Schema, fields, validate
+from marshmallow import Schema, ValidationError, fields, validate
 
 from alertops.models.api_key import Scope
 from api.fields import Instant, Name, WholeNumber
@@ -16,9 +16,14 @@ MAX_LIFETIME = 10 * 366 * 24 * 3600
 _scope = fields.String(validate=validate.OneOf([*Scope]))
 
 
+def _each_once(scopes: list[str]) -> None:
+    if len(set(scopes)) < len(scopes):
+        raise ValidationError("Each scope is named once.")
+
+
 class ApiKeyInput(Schema):
     name = Name(required=True)
-    scopes = fields.List(_scope, required=True, validate=validate.Length(1, len(Scope)))
+    scopes = fields.List(_scope, required=True, validate=[validate.Length(1, len(Scope)), _each_once])
     expires_in_seconds = WholeNumber(
         allow_none=True,
         validate=validate.Range(MIN_LIFETIME, MAX_LIFETIME),
