@@ -10,6 +10,7 @@
     tokens.py       who is calling; client.py is from where; asking.py is for what
     errors.py       errors -> RFC 9457 problems; problems.py is what those look like
     openapi.py      the description, and the pages to read it
+    permissions.py  the table of who may do what, for the documentation
     readiness.py    is this process of use?
     metrics.py      a scrape; exposition.py has the names of the figures
     questions.py    asking a server that may hang
@@ -37,12 +38,15 @@ from api.openapi import init_openapi
 from api.readiness import init_readiness
 from api.tokens import init_tokens
 from api.views import (
+    api_keys,
+    audit,
     auth,
     executions,
     flows,
     health,
     invitations,
     me,
+    members,
     metrics,
     nodes,
     outsiders,
@@ -50,6 +54,29 @@ from api.views import (
     revisions,
     sessions,
     teams,
+)
+
+# One blueprint for each noun, in the order of the description.
+BLUEPRINTS = (
+    auth.blueprint,
+    sessions.blueprint,
+    me.blueprint,
+    teams.blueprint,
+    teams.own,
+    members.blueprint,
+    api_keys.blueprint,
+    audit.blueprint,
+    flows.blueprint,
+    nodes.blueprint,
+    revisions.blueprint,
+    executions.blueprint,
+    invitations.blueprint,
+    received_invitations.blueprint,
+    received_invitations.own,
+    outsiders.blueprint,
+    outsiders.addressed,
+    health.blueprint,
+    metrics.blueprint,
 )
 
 
@@ -68,23 +95,6 @@ def create_app(settings: ApiSettings, publisher: Publisher, queues: QueueReader)
     init_metrics(app, settings.core, queues, version("alertops"))
     register_error_handlers(app)
     api = init_openapi(app, version("alertops"))
-    nouns = (
-        auth,
-        sessions,
-        me,
-        teams,
-        flows,
-        nodes,
-        revisions,
-        executions,
-        invitations,
-        received_invitations,
-        outsiders,
-        health,
-        metrics,
-    )
-    for module in nouns:
-        api.register_blueprint(module.blueprint)
-    for more in (teams.own, received_invitations.own, outsiders.addressed):
-        api.register_blueprint(more)
+    for blueprint in BLUEPRINTS:
+        api.register_blueprint(blueprint)
     return app

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import flask_smorest
@@ -59,20 +59,21 @@ class TeamBlueprint(Blueprint):
         super().__init__(*args, url_prefix=PREFIX, **kwargs)
         self.before_request(require_actor)
 
-    def permits(self, action: Action) -> Decorator:
-        """The route is for those who may do this."""
+    def permits(self, action: Action, *, at_times: Sequence[Action] = ()) -> Decorator:
+        """The route is for those who may do this; what it asks for `at_times` too, the service asks."""
 
         def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
             # flask-smorest wraps views and keeps their attributes.
-            vars(view)["permits"] = action
-            documented: Callable[..., Any] = self.doc(**_permission(action))(view)
+            vars(view).update(permits=action, permits_at_times=tuple(at_times))
+            documented: Callable[..., Any] = self.doc(**_permission(action, at_times))(view)
             return documented
 
         return decorate
 
 
-def _permission(action: Action) -> dict[str, Any]:
-    return {"x-permission": action.value, "responses": {"403": "FORBIDDEN", "404": "NOT_FOUND"}}
+def _permission(action: Action, at_times: Sequence[Action]) -> dict[str, Any]:
+    doc = {"x-permission": action.value, "responses": {"403": "FORBIDDEN", "404": "NOT_FOUND"}}
+    return {**doc, "x-permission-at-times": [*at_times]} if at_times else doc
 
 
 def _document_problems(doc: dict[str, Any], *_: Any, **__: Any) -> dict[str, Any]:

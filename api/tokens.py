@@ -136,7 +136,7 @@ def _missing(_reason: str) -> Response:
 @_jwt.token_verification_failed_loader
 @_jwt.user_lookup_error_loader
 def _invalid(*_: Any) -> Response:
-    return problem(401, "The token is not valid here.", headers=_INVALID_TOKEN)
+    return invalid_token()
 
 
 @_jwt.expired_token_loader
@@ -145,3 +145,8 @@ def _expired(*_: Any) -> Response:
 
 
 _INVALID_TOKEN = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+
+
+def invalid_token() -> Response:
+    """The answer to a token, of whatever kind, that opens nothing."""
+    return problem(401, "The token is not valid here.", headers=_INVALID_TOKEN)

@@ -87,4 +87,9 @@ class Resolve:
     """It is over."""
 
 
-Event = StepWoken | NobodyToTell | AttemptWoken | LeaseExpired | AttemptEnded | Acknowledge | Resolve
+@dataclass(frozen=True)
+class Cancel:
+    """It is not wanted any more: its team is deleted."""
+
+
+Event = StepWoken | NobodyToTell | AttemptWoken | LeaseExpired | AttemptEnded | Acknowledge | Resolve | Cancel

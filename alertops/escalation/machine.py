@@ -22,7 +22,7 @@
                                                    and reached nobody, the next one is brought
                                                    forward; when nothing is left, exhausted
 
-    Acknowledge, Resolve ─────────────────────────▶ cancel what waits; or refuse; or nothing to do
+    Acknowledge, Resolve, Cancel ─────────────────▶ cancel what waits; or refuse; or nothing to do
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ from alertops.escalation.events import (
     Acknowledge,
     AttemptEnded,
     AttemptWoken,
+    Cancel,
     Event,
     LeaseExpired,
     NobodyToTell,
@@ -61,6 +62,12 @@ from alertops.escalation.states import TERMINAL, UNFINISHED, AttemptStatus, Exec
 
 # A message that takes its worker down with it each time must not be claimed for ever.
 MAX_CLAIMS = 10
+
+_ANSWERS: dict[type[Acknowledge | Resolve | Cancel], ExecutionStatus] = {
+    Acknowledge: ExecutionStatus.ACKNOWLEDGED,
+    Resolve: ExecutionStatus.RESOLVED,
+    Cancel: ExecutionStatus.CANCELLED,
+}
 
 
 @dataclass(frozen=True)
@@ -92,10 +99,8 @@ def decide(state: State, event: Event, now: datetime) -> Decision:
             return _lease_expired(state, event, now)
         case AttemptEnded():
             return _attempt_ended(state, event, now)
-        case Acknowledge():
-            return _answer(state.status, ExecutionStatus.ACKNOWLEDGED)
-        case Resolve():
-            return _answer(state.status, ExecutionStatus.RESOLVED)
+        case Acknowledge() | Resolve() | Cancel():
+            return _answer(state.status, _ANSWERS[type(event)])
 
 
 def _step_woken(state: State, event: StepWoken, now: datetime) -> Decision:
@@ -185,7 +190,7 @@ def _settle(state: State, step: int, progress: Progress, now: datetime, *, escal
 
 
 def _answer(status: ExecutionStatus, to: ExecutionStatus) -> Decision:
-    """Somebody takes it, or says that it is over: what waits is cancelled. Repeating it is fine."""
+    """Somebody takes it, or says that it is over or not wanted: what waits is cancelled. Repeat it freely."""
     if status is to:
         return Decision(Reason.ALREADY)
     if status in TERMINAL:

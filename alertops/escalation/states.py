@@ -17,6 +17,8 @@ class ExecutionStatus(StrEnum):
            │ nothing left to do        │ acknowledge    │ resolve, from any open state
            └──────────▶ exhausted ─────┴────────────────┘
 
+        (any of these four) ── cancel: the team is deleted ──▶ cancelled
+
     `resolved` and `cancelled` are terminal. `exhausted` means that every node fired and nobody
     answered; the last person told may still answer, so it can be acknowledged.
     """

@@ -11,6 +11,9 @@ from sqlalchemy.orm import Session
 from alertops.errors import InvalidInputError
 from alertops.escalation.flow import flow_from_json
 from alertops.models import Flow
+from alertops.services.actor import Actor
+from alertops.services.audit import audit
+from alertops.services.locked_team import keep_team
 from alertops.services.recipients import NOT_A_MEMBER, find_strangers
 from alertops.services.revisions import write_revision
 
@@ -18,7 +21,7 @@ from alertops.services.revisions import write_revision
 def create_flow(
     session: Session,
     team_id: UUID,
-    author_id: UUID,
+    author: Actor,
     *,
     name: str,
     description: str,
@@ -27,8 +30,10 @@ def create_flow(
 ) -> Flow:
     """Create the flow and commit. `nodes` are as in a frozen definition, but have no ids yet.
 
-    Raises `InvalidInputError` when a recipient is not a member of the team.
+    Raises `InvalidInputError` when a recipient is not a member of the team, and `NotFoundError` when the team
+    was deleted a moment ago.
     """
+    keep_team(session, team_id)
     _require_members(session, team_id, nodes)
     definition = flow_from_json(
         {
@@ -39,7 +44,8 @@ def create_flow(
         }
     )
     flow = Flow(team_id=team_id)
-    write_revision(session, flow, definition, author_id)
+    write_revision(session, flow, definition, author.id)
+    audit(session, team_id, author, "flow.created", flow.id, after={"revision": flow.revision_number})
     session.commit()
     return flow
 

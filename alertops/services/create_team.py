@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
 from sqlalchemy.orm import Session
 
 from alertops.models import Membership, Team
 from alertops.models.team import Role
+from alertops.services.actor import Person
+from alertops.services.audit import audit
 
 
-def create_team(session: Session, owner_id: UUID, *, name: str) -> Team:
+def create_team(session: Session, owner: Person, *, name: str) -> Team:
     """Create the team with its owner, and commit."""
     team = Team(name=name)
     session.add(team)
     session.flush()
-    session.add(Membership(team_id=team.id, user_id=owner_id, role=Role.OWNER))
+    session.add(Membership(team_id=team.id, user_id=owner.id, role=Role.OWNER))
+    audit(session, team.id, owner, "team.created", team.id, after={"name": name})
     session.commit()
     return team

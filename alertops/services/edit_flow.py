@@ -26,6 +26,7 @@ from alertops import models
 from alertops.errors import AlertOpsError, ConflictError, InvalidInputError, NotFoundError
 from alertops.escalation import edit as edits
 from alertops.escalation.flow import MAX_REVISIONS, Flow, node_from_json
+from alertops.services.audit import audit
 from alertops.services.lock_flow import Editor, lock_flow, require_version
 from alertops.services.recipients import NOT_A_MEMBER, find_strangers
 from alertops.services.revisions import newest_definition, write_revision
@@ -75,12 +76,22 @@ def reorder_nodes(session: Session, flow: models.Flow, editor: Editor, node_ids:
 
 
 def edit_flow(
-    session: Session, flow: models.Flow, editor: Editor, edit: Edit, *, of_node: UUID | None = None
+    session: Session,
+    flow: models.Flow,
+    editor: Editor,
+    edit: Edit,
+    *,
+    of_node: UUID | None = None,
+    audited_as: str = "flow.edited",
 ) -> None:
     """Do any edit; `of_node` is the node that it is about, if it is about one."""
     try:
         lock_flow(session, flow)
+        before = flow.revision_number
         _apply(session, flow, editor, edit, of_node)
+        if flow.revision_number != before:
+            revisions = {"before": {"revision": before}, "after": {"revision": flow.revision_number}}
+            audit(session, flow.team_id, editor.actor, audited_as, flow.id, **revisions)
     except AlertOpsError:
         session.rollback()  # lets the lock go
         raise

@@ -15,11 +15,11 @@ from uuid import UUID
 from sqlalchemy import Select, select, tuple_
 from sqlalchemy.orm import Session, defer, joinedload
 
-from alertops.models import Execution, Flow, FlowRevision, Invitation, Outsider, Team, TimelineEntry
+from alertops.models import ApiKey, Execution, Flow, FlowRevision, Invitation, Outsider, Team, TimelineEntry
 from alertops.services.access import seen_by
 from alertops.services.actor import Actor
 
-M = TypeVar("M", Team, Flow, Execution, Invitation, Outsider)
+M = TypeVar("M", Team, Flow, Execution, Invitation, Outsider, ApiKey)
 Row = TypeVar("Row")
 Spot = TypeVar("Spot")
 
@@ -103,6 +103,13 @@ def timeline_of(
         .order_by(TimelineEntry.id)
     )
     return _page(session, query, limit, lambda entry: entry.id)
+
+
+def api_keys_of(
+    session: Session, team_id: UUID, *, limit: int, after: Place | None = None
+) -> Page[ApiKey, Place]:
+    """The team's keys, newest first, those too that open nothing any more."""
+    return _newest_first(session, select(ApiKey).where(ApiKey.team_id == team_id), ApiKey, after, limit)
 
 
 def _newest_first(

@@ -30,4 +30,4 @@ def restore_revision(session: Session, flow: FlowRow, revision: FlowRevision, ed
             )
         return restored
 
-    edit_flow(session, flow, editor, restore)
+    edit_flow(session, flow, editor, restore, audited_as="flow.restored")

@@ -32,7 +32,7 @@ blueprint = TeamBlueprint("flows", __name__, description="Flows: how alerts esca
 def create(flow: dict[str, Any], team_id: UUID) -> Answer:
     """Describe an escalation: nodes that fire in order until somebody acknowledges."""
     team = find_team(session(), asking(), team_id)
-    created = create_flow(session(), team.id, actor().id, **flow)
+    created = create_flow(session(), team.id, actor(), **flow)
     ask_those_outside(created)
     location = {"Location": url_for("flows.show", flow_id=created.id)}
     return created, 201, {**location, **etag_of(created)}

@@ -24,6 +24,10 @@ BODIES: dict[str, Any] = {
     "nodes.order": {"node_ids": [str(uuid4())]},
     "invitations.create": {"email": "eve@example.org", "role": "viewer"},
     "invitations.change": {"role": "admin"},
+    "teams.rename": {"name": "Mine now"},
+    "members.change": {"role": "viewer"},
+    "members.hand_over_team": {"user_id": str(uuid4())},
+    "api_keys.create": {"name": "mine", "scopes": ["manage"]},
 }
 # For people who are not logged in; by the token of a mail, if by anything.
 PUBLIC = {"auth", "received_invitations", "addressed"}
@@ -76,6 +80,8 @@ def ids(app: Flask, session: Session) -> dict[str, Any]:
         "execution_id": execution,
         "number": 1,
         "session_id": str(ann.session_id),
+        "user_id": str(ann.id),
+        "key_id": ann.make(f"/teams/{team}/api-keys", {"name": "CI", "scopes": ["trigger"]})["id"],
     }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from alertops.escalation.decision import (
+    CancelWaiting,
     Decision,
     EndAttempt,
     Reason,
@@ -15,6 +16,7 @@ from alertops.escalation.decision import (
 from alertops.escalation.events import (
     Acknowledge,
     AttemptWoken,
+    Cancel,
     Event,
     Resolve,
     StepWoken,
@@ -175,3 +177,15 @@ def test_each_state_accepts_refuses_or_already_has_each_answer() -> None:
         "resolved": Reason.ALREADY,
         "cancelled": Reason.REFUSED,
     }
+
+
+@pytest.mark.parametrize("status", [*ExecutionStatus])
+def test_cancel_ends_whatever_is_not_over(status: ExecutionStatus) -> None:
+    decision = decide(State(status, Flow((a_node(),)), ANCHOR), Cancel(), ANCHOR)
+    match status:
+        case ExecutionStatus.RESOLVED:
+            assert decision == Decision(Reason.REFUSED)
+        case ExecutionStatus.CANCELLED:
+            assert decision == Decision(Reason.ALREADY)
+        case _:
+            assert decision == Decision(Reason.ANSWERED, (CancelWaiting(),), ExecutionStatus.CANCELLED)
