@@ -6,9 +6,9 @@ the role that migration 0008 made, and says whose rows it is for.
 
     request ──authenticated──▶ walled ──beyond_the_wall──▶ open ──its end──▶ walled ──▶ session closed
 
-Role and settings end with their transaction, so that a connection carries nothing to whom it serves next,
-also through PgBouncer in transaction mode. The wall is against our own mistakes: whoever can make the database
-run SQL of theirs can lower it as we do.
+Role and settings end with their transaction: a connection carries nothing to whom it serves next, not even
+through PgBouncer in transaction mode. The wall is against our own mistakes: whoever can make the database run
+SQL of theirs can lower it as we do.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ WALLED_ROLE = "alertops_walled"
 _BEHIND = "alertops.behind_the_wall"
 
 _RAISE = """
-    SELECT set_config('role', :role, true), set_config('alertops.user_id', :user_id, true),
-        set_config('alertops.team_ids', ({team_ids})::text, true)
+    SELECT set_config('alertops.team_ids', ({team_ids})::text, true),
+        set_config('alertops.user_id', :user_id, true), set_config('role', :role, true)
 """
-# Planned before the role changes: it reads all of the person's memberships. None is an empty array.
+# The role comes last: before it, all of the person's memberships can be read. No team is an empty array.
 _FOR_PERSON = text(
     _RAISE.format(team_ids="ARRAY(SELECT team_id FROM memberships WHERE user_id = CAST(:user_id AS uuid))")
 ).bindparams(bindparam("role", WALLED_ROLE))
@@ -39,7 +39,7 @@ _FOR_PROGRAM = text(_RAISE.format(team_ids="ARRAY[CAST(:team_id AS uuid)]")).bin
 
 
 def raise_the_wall(session: Session, actor: Actor) -> None:
-    """Put the session behind the actor's wall: the running transaction, and all that it begins from now on."""
+    """Put the session behind the actor's wall: the running transaction, and all that it begins later."""
     session.info[_BEHIND] = actor
     if session.in_transaction():
         _raise(session.connection(), actor)

@@ -3,8 +3,9 @@
 Revision: 0008
 Follows: 0007
 
-The policies hold for that one role (`alertops/services/wall.py` takes it on), whoever owns the tables: workers,
-tools and migrations work for all teams, and a policy that hid a row from recovery would lose an alert.
+The policies hold for that one role (`alertops/services/wall.py` takes it on) and let all others pass, also
+those that do not own the tables: workers and tools work for all teams, and a row that is hidden from recovery
+is an alert that is lost.
 """
 
 from __future__ import annotations
@@ -56,7 +57,10 @@ _WALLS = {
         "SELECT, INSERT, UPDATE",
         f"{_OWN} OR {_through('invitations', 'invitation_id')} OR {_through('outsiders', 'outsider_id')}",
     ),
-    "mail_tokens": ("SELECT", f"{_through('letters', 'letter_id')} OR {_through('outsiders', 'outsider_id')}"),
+    "mail_tokens": (
+        "SELECT",
+        f"{_through('letters', 'letter_id')} OR {_through('outsiders', 'outsider_id')}",
+    ),
 }
 
 # Colleagues are seen, and not touched: only oneself is changed, locked, or deleted.
