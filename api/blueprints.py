@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 import flask_smorest
 
 from alertops.services.permissions import Action
-from api.asking import require_actor, require_person
+from alertops.services.wall import raise_the_wall
+from api.asking import actor, require_actor, require_person
 from api.body import StrictParser
+from api.extensions import session
 
 PREFIX = "/api/v1"
 
@@ -46,6 +48,7 @@ class PeopleBlueprint(Blueprint):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, url_prefix=PREFIX, **kwargs)
         self.before_request(require_person)
+        self.before_request(_wall_off)
 
 
 class TeamBlueprint(Blueprint):
@@ -58,6 +61,7 @@ class TeamBlueprint(Blueprint):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, url_prefix=PREFIX, **kwargs)
         self.before_request(require_actor)
+        self.before_request(_wall_off)
 
     def permits(self, action: Action, *, at_times: Sequence[Action] = ()) -> Decorator:
         """The route is for those who may do this; what it asks for `at_times` too, the service asks."""
@@ -69,6 +73,11 @@ class TeamBlueprint(Blueprint):
             return documented
 
         return decorate
+
+
+def _wall_off() -> None:
+    """For the rest of the request, the database shows no rows but those of the actor's teams."""
+    raise_the_wall(session(), actor())
 
 
 def _permission(action: Action, at_times: Sequence[Action]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from alertops.services.delete_account import delete_account
 from alertops.services.memberships import memberships_of
 from alertops.services.rename_user import rename_user
 from alertops.services.verify_address import ask_for_address, ask_to_verify, verify_address
+from alertops.services.wall import beyond_the_wall
 from api.blueprints import PeopleBlueprint
 from api.client import calling_client
 from api.extensions import dispatcher, limits, session
@@ -47,7 +48,9 @@ def rename(changes: dict[str, Any]) -> dict[str, Any]:
 @blueprint.response(202, NothingInput)
 def set_address(address: dict[str, str]) -> dict[str, Any]:
     """Ask for another address; it is mine when I send back the token that is mailed there."""
-    ask_for_address(session(), dispatcher(), limits(), caller(), **address)
+    # Whether somebody else has the address cannot be seen from behind the wall.
+    with beyond_the_wall(session()):
+        ask_for_address(session(), dispatcher(), limits(), caller(), **address)
     return {}
 
 
@@ -56,7 +59,9 @@ def set_address(address: dict[str, str]) -> dict[str, Any]:
 @blueprint.response(204)
 def verify(mailed: dict[str, str]) -> None:
     """Prove that an address is mine, with the token that was mailed there."""
-    verify_address(session(), caller(), mailed["token"], calling_client())
+    # It joins the teams whose invitations to the address were accepted.
+    with beyond_the_wall(session()):
+        verify_address(session(), caller(), mailed["token"], calling_client())
 
 
 @blueprint.post("/auth/verify-email/resend")

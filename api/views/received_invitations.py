@@ -12,6 +12,7 @@ from alertops.services.find_invitation import (
     find_own,
     open_invitations_to,
 )
+from alertops.services.wall import beyond_the_wall
 from api.asking import require_person_if_any
 from api.blueprints import PREFIX, Blueprint, PeopleBlueprint
 from api.client import calling_client
@@ -25,6 +26,7 @@ blueprint = Blueprint(
     "received_invitations", __name__, url_prefix=PREFIX, description="Invitations, for whom they are"
 )
 blueprint.before_request(require_person_if_any)
+# Who is invited is not in the team yet, and behind the wall there is nothing of it.
 own = PeopleBlueprint("own_invitations", __name__, description="Invitations to the caller's own address")
 
 _EITHER: list[dict[str, list[str]]] = [{}, {"accessToken": []}]
@@ -64,7 +66,10 @@ def decline(_: dict[str, Any], token: str) -> ShownInvitation:
 @own.response(200, ReceivedInvitationsSchema)
 def list_own() -> dict[str, Any]:
     """List what waits for my answer; nothing until I have proved that my address is mine."""
-    return {"items": open_invitations_to(session(), caller())}
+    with beyond_the_wall(session()):
+        found = open_invitations_to(session(), caller())
+        session().commit()
+    return {"items": found}
 
 
 @own.post("/me/invitations/<uuid:invitation_id>/accept")
@@ -72,8 +77,9 @@ def list_own() -> dict[str, Any]:
 @own.response(200, ReceivedInvitationSchema)
 def accept_own(_: dict[str, Any], invitation_id: UUID) -> ShownInvitation:
     """Join the team."""
-    found = find_own(session(), caller(), invitation_id)
-    accept_invitation(session(), found.invitation, _the_caller())
+    with beyond_the_wall(session()):
+        found = find_own(session(), caller(), invitation_id)
+        accept_invitation(session(), found.invitation, _the_caller())
     return found
 
 
@@ -82,8 +88,9 @@ def accept_own(_: dict[str, Any], invitation_id: UUID) -> ShownInvitation:
 @own.response(200, ReceivedInvitationSchema)
 def decline_own(_: dict[str, Any], invitation_id: UUID) -> ShownInvitation:
     """Say no."""
-    found = find_own(session(), caller(), invitation_id)
-    decline_invitation(session(), found.invitation, _the_caller())
+    with beyond_the_wall(session()):
+        found = find_own(session(), caller(), invitation_id)
+        decline_invitation(session(), found.invitation, _the_caller())
     return found
 
 

@@ -60,12 +60,23 @@ PACKAGES = {"postgres": "postgresql", "rabbitmq": "rabbitmq-server"}
 CHECKERS = ("spin", "gcc")
 """The packages that the model of the protocol is checked with."""
 
+POOLER = "pgbouncer"
+"""The package of the connection pooler that tests put between the API and Postgres."""
+
 
 def program(name: str) -> Path:
     """A program on the PATH that has the name of its package."""
     found = shutil.which(name)
     if found is None:
         raise LocalStackError(f"{name} is not installed: run '{_command(name)}' and try again.")
+    return Path(found)
+
+
+def pgbouncer() -> Path:
+    """The pooler; Debian puts it where only root's PATH leads."""
+    found = shutil.which(POOLER) or shutil.which(POOLER, path="/usr/sbin:/usr/local/sbin")
+    if found is None:
+        raise LocalStackError(f"{POOLER} is not installed: run '{_command(POOLER)}' and try again.")
     return Path(found)
 
 
@@ -84,6 +95,7 @@ FINDERS: dict[str, Callable[[], Path]] = {
     "rabbitmq-server": rabbitmq_folder,
     **{name: partial(program, name) for name in CHECKERS},
     "libc6-dev": c_headers,
+    POOLER: pgbouncer,
 }
 """How to find what each package brings."""
 

@@ -8,10 +8,12 @@ from uuid import UUID, uuid4
 
 import pytest
 from flask import Flask
+from sqlalchemy import literal, true
 from sqlalchemy.orm import Session
 from werkzeug.routing import Rule
 
 from alertops.models import Outsider
+from alertops.services import access, pages
 from tests.integration.api_client import API, Person, a_flow, a_node, assert_problem, person, row_counts
 
 # What a route needs in its body to get past validation; a new route with a body must be added here.
@@ -94,6 +96,14 @@ def stranger(app: Flask, request: pytest.FixtureRequest) -> Person:
     return charlie
 
 
+@pytest.fixture(params=["with a lock", "without a lock"])
+def door(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The door of `access`, as it is, or broken: then only the wall in the database is left."""
+    if request.param == "without a lock":
+        monkeypatch.setattr(access, "_with_role", lambda _, query, __: query.add_columns(literal("owner")))
+
+
+@pytest.mark.usefixtures("door")
 def test_a_stranger_finds_nothing_and_changes_nothing(
     app: Flask, ids: dict[str, Any], stranger: Person, session: Session
 ) -> None:
@@ -109,7 +119,12 @@ def test_a_stranger_finds_nothing_and_changes_nothing(
     assert row_counts(session) == before
 
 
-def test_lists_hold_nothing_of_other_teams(app: Flask, ids: dict[str, Any]) -> None:
+@pytest.mark.parametrize("condition", ["in place", "forgotten"])
+def test_lists_hold_nothing_of_other_teams(
+    app: Flask, ids: dict[str, Any], monkeypatch: pytest.MonkeyPatch, condition: str
+) -> None:
+    if condition == "forgotten":
+        monkeypatch.setattr(pages, "seen_by", lambda *_: true())
     charlie = person(app, "charlie")
     assert charlie.get("/teams").json == {"items": [], "next_cursor": None}
     assert (charlie.get("/me").json or {})["memberships"] == []

@@ -1,0 +1,167 @@
+"""Two tenants with a row in every table, so that whatever leaks from one to the other is seen."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from alertops.models import (
+    ApiKey,
+    Attempt,
+    AuditEntry,
+    Execution,
+    Flow,
+    FlowNode,
+    FlowRevision,
+    Invitation,
+    Letter,
+    LoginSession,
+    MailToken,
+    Membership,
+    Outsider,
+    Step,
+    Team,
+    TimelineEntry,
+    User,
+)
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """A team, its only member, and its only flow."""
+
+    user_id: UUID
+    team_id: UUID
+    flow_id: UUID
+
+
+def furnish(session: Session, name: str) -> Tenant:
+    """A tenant with one row in each table that is about people or teams; committed."""
+    user = User(email=f"{name}@example.org", name=name, password_hash="-")
+    team = Team(name=name)
+    session.add_all([user, team])
+    session.flush()
+    session.add_all(
+        [
+            Membership(team_id=team.id, user_id=user.id, role="owner"),
+            LoginSession(
+                user_id=user.id,
+                family_hash=_hash(),
+                current_hash=_hash(),
+                expires_at=_soon(),
+                user_agent=name,
+            ),
+            ApiKey(
+                team_id=team.id, name=name, prefix=name, hash=_hash(), scopes=["read"], created_by=user.id
+            ),
+            AuditEntry(
+                team_id=team.id,
+                actor_kind="user",
+                actor_id=user.id,
+                action="team.renamed",
+                subject="team",
+                subject_id=team.id,
+            ),
+        ]
+    )
+    flow_id = _alert(session, team, name)
+    _letter(session, team, name)
+    session.commit()
+    return Tenant(user.id, team.id, flow_id)
+
+
+def _alert(session: Session, team: Team, name: str) -> UUID:
+    flow = Flow(team_id=team.id, name=name, revision_number=1)
+    session.add(flow)
+    session.flush()
+    session.add(FlowRevision(flow_id=flow.id, number=1, definition={"nodes": []}))
+    session.add(
+        FlowNode(
+            flow_id=flow.id,
+            position=0,
+            name=name,
+            recipient={"type": "email", "email": f"{name}@example.org"},
+            delay_seconds=60,
+            max_attempts=1,
+            backoff_seconds=1,
+            backoff_factor=1,
+            max_backoff_seconds=1,
+            on_failure="wait",
+            on_unknown="hold",
+        )
+    )
+    session.flush()
+    execution = Execution(
+        team_id=team.id,
+        flow_id=flow.id,
+        revision_number=1,
+        status="running",
+        summary=name,
+        severity="info",
+        details={},
+        anchor_at=_soon(),
+    )
+    session.add(execution)
+    session.flush()
+    of_execution = {"execution_id": execution.id}
+    session.add(
+        Step(
+            **of_execution,
+            number=1,
+            round=1,
+            node_index=0,
+            status="waiting",
+            planned_at=_soon(),
+            due_at=_soon(),
+        )
+    )
+    session.flush()
+    session.add(
+        Attempt(
+            **of_execution,
+            step_number=1,
+            target_number=1,
+            number=1,
+            channel="email",
+            address=f"{name}@example.org",
+            status="scheduled",
+            due_at=_soon(),
+        )
+    )
+    session.add(TimelineEntry(**of_execution, event="started", detail={}))
+    return flow.id
+
+
+def _letter(session: Session, team: Team, name: str) -> None:
+    invitation = Invitation(
+        team_id=team.id,
+        email=f"guest-of-{name}@example.org",
+        role="viewer",
+        status="pending",
+        expires_at=_soon(),
+    )
+    session.add_all([invitation, Outsider(team_id=team.id, address=f"outside-{name}@example.org")])
+    session.flush()
+    letter = Letter(
+        kind="invitation",
+        address=invitation.email,
+        invitation_id=invitation.id,
+        status="scheduled",
+        due_at=_soon(),
+        expires_at=_soon(),
+    )
+    session.add(letter)
+    session.flush()
+    session.add(MailToken(hash=_hash(), letter_id=letter.id))
+
+
+def _hash() -> bytes:
+    return os.urandom(32)
+
+
+def _soon() -> datetime:
+    return datetime.now(UTC) + timedelta(days=1)

@@ -1,0 +1,89 @@
+"""The API on a real database, as its other tests have it, and a team with something in it to be attacked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from argon2 import PasswordHasher
+from flask import Flask
+from sqlalchemy import update
+
+from alertops.models import User
+from api.extensions import db
+from tests.integration.api_client import Person, a_flow, a_node, person
+from tests.integration.conftest import (
+    all_sessions,
+    app,
+    client,
+    database_url,
+    migrated_database,
+    publisher,
+    session,
+    sessions,
+)
+
+PASSWORD = "correct horse battery staple"
+QUICK = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+
+__all__ = [
+    "all_sessions",
+    "app",
+    "client",
+    "database_url",
+    "migrated_database",
+    "publisher",
+    "session",
+    "sessions",
+]
+
+
+@dataclass(frozen=True)
+class Place:
+    """An owner, and the ids of what is in their team, by the names that they have in paths."""
+
+    owner: Person
+    ids: dict[str, Any]
+
+
+def somebody(app: Flask, name: str) -> Person:
+    """An account with a token, and with a password."""
+    made = person(app, name)
+    with app.app_context():
+        db.session.execute(update(User).where(User.id == made.id).values(password_hash=QUICK.hash(PASSWORD)))
+        db.session.commit()
+    return made
+
+
+def place(app: Flask, name: str) -> Place:
+    owner = somebody(app, name)
+    team = owner.make("/teams", {"name": name})["id"]
+    flow = owner.make(f"/teams/{team}/flows", a_flow(a_node(), a_node("second")))
+    execution = owner.make(f"/flows/{flow['id']}/executions", {"summary": "disk full", "dedup_key": "disk"})
+    ids = {
+        "team_id": team,
+        "flow_id": flow["id"],
+        "node_id": flow["nodes"][0]["id"],
+        "execution_id": execution["id"],
+        "number": 1,
+        "session_id": str(owner.session_id),
+        "user_id": str(owner.id),
+    }
+    return Place(owner, ids)
+
+
+@pytest.fixture(autouse=True)
+def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As good as any for what is tested here, and a hundred times faster."""
+    monkeypatch.setattr("alertops.services.passwords._hasher", QUICK)
+
+
+@pytest.fixture
+def ann(app: Flask) -> Place:
+    return place(app, "ann")
+
+
+@pytest.fixture
+def ben(app: Flask) -> Place:
+    return place(app, "ben")
