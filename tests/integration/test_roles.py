@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from flask import Flask
@@ -14,8 +15,9 @@ from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
 from alertops.db import Base
-from alertops.models import ApiKey, Membership, Team
+from alertops.models import ApiKey, Invitation, Membership, Outsider, Team
 from alertops.models.api_key import Scope
+from alertops.models.letter import LetterKind
 from alertops.models.team import Role
 from alertops.services.actor import Person as Caller
 from alertops.services.api_key_text import ApiKeyText
@@ -23,6 +25,7 @@ from alertops.services.create_flow import create_flow
 from alertops.services.dispatch import Dispatcher
 from alertops.services.permissions import Action, role_may, scopes_may
 from alertops.services.start_execution import Alert, start_execution
+from alertops.services.write_letter import write_letter
 from api import BLUEPRINTS
 from api.blueprints import TeamBlueprint
 from tests.integration.api_client import Person, a_node, person
@@ -44,6 +47,8 @@ class Subject:
             return {"user_id": self.ids["heir_id"]}
         if endpoint == "nodes.order":
             return {"node_ids": [self.ids["node_id"], self.ids["other_node_id"]]}
+        if endpoint == "invitations.create":
+            return {"email": f"{uuid4().hex}@example.org", "role": "viewer"}
         return BODIES.get(endpoint, {})
 
 
@@ -77,10 +82,30 @@ class Stage:
                 "execution_id": execution_id,
                 "number": 1,
                 "key_id": key_ids[0],
+                **self._addressed(team.id),
                 "heir_id": str(self.people["heir"].id),
             },
             tokens=tokens | {f"key: {scope}": key.text for scope, key in keys.items()},
         )
+
+    def _addressed(self, team_id: UUID) -> dict[str, UUID]:
+        """An invitation, as it is while its letter is on the way, and an address outside the team."""
+        name, soon = uuid4().hex, text("now() + interval '1 day'")
+        invitation = Invitation(
+            team_id=team_id, email=f"{name}@example.org", role="viewer", status="pending", expires_at=soon
+        )
+        outsider = Outsider(team_id=team_id, address=f"{name}@example.net")
+        self.session.add_all([invitation, outsider])
+        self.session.flush()
+        write_letter(
+            self.session,
+            LetterKind.INVITATION,
+            invitation.email,
+            lifetime=timedelta(days=1),
+            invitation_id=invitation.id,
+        )
+        self.session.commit()
+        return {"invitation_id": invitation.id, "outsider_id": outsider.id}
 
     def _key(self, team_id: UUID, key: ApiKeyText, scopes: list[Scope]) -> UUID:
         row = {"team_id": team_id, "name": "key", "prefix": key.prefix, "hash": key.hash, "scopes": scopes}

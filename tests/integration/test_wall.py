@@ -23,7 +23,7 @@ from alertops.services.wall import WALLED_ROLE, beyond_the_wall, raise_the_wall
 from api.extensions import db
 from tests.integration.api_client import person
 from tests.integration.furnishing import Tenant, furnish
-from tests.integration.test_api_isolation import PUBLIC, calls, path_of
+from tests.integration.test_api_isolation import NEEDS_REFRESH_TOKEN, calls, is_public, path_of
 
 # Tables that belong to no team. A new table is behind the wall, or here with a reason.
 GLOBAL = {
@@ -32,7 +32,11 @@ GLOBAL = {
     "recovery_totals": "of the whole system; behind the wall it cannot be read at all",
 }
 # Who lowers the wall, and for what.
-BEYOND = {"alertops/services/create_team.py": "nobody is in a team yet that does not exist"}
+BEYOND = {
+    "alertops/services/create_team.py": "nobody is in a team yet that does not exist",
+    "api/views/received_invitations.py": "who is invited is not in the team yet",
+    "api/views/me.py": "an address may be somebody else's; one that is proved joins teams",
+}
 
 WALLED = [table for table in Base.metadata.sorted_tables if table.name not in GLOBAL]
 TABLES = pytest.mark.parametrize("table", WALLED, ids=lambda table: table.name)
@@ -228,13 +232,12 @@ def test_every_route_but_the_public_ones_is_behind_the_wall(app: Flask) -> None:
         db.session().rollback()
         return answer
 
-    ids = {name: uuid4() for name in ("team_id", "flow_id", "node_id", "execution_id", "session_id")}
     for rule, method in calls(app):
-        if rule.endpoint in PUBLIC | {"auth.refresh"}:
+        if is_public(rule) or rule.endpoint == NEEDS_REFRESH_TOKEN:
             continue
         # Somebody else each time: one of these routes logs out, another deletes the account.
         visitor = person(app, f"v{len(seen)}")
-        nowhere = {name: ids.get(name, 1) for name in rule.arguments}
+        nowhere = {name: 1 if name == "number" else uuid4() for name in rule.arguments}
         visitor.call(method, path_of(app, rule, nowhere), {})
         assert seen[-1] == WALLED_ROLE, f"{method} {rule}"
     assert len(seen) > 20

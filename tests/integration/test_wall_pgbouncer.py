@@ -145,8 +145,8 @@ def test_what_a_session_asks_for_when_it_connects_stays_with_one_connection_of_t
     """Why docs/security.md tells operators to say it to the pooler, or to the database."""
     bound = text("SELECT current_setting('idle_in_transaction_session_timeout')")
     for more, bounds in (
-        ("", ["15s", "0"]),
-        ("connect_query='SET idle_in_transaction_session_timeout = 15000'", ["15s", "15s"]),
+        ("", ["10s", "0"]),
+        ("connect_query='SET idle_in_transaction_session_timeout = 10000'", ["10s", "10s"]),
     ):
         for pooler in _pooler(database_url, pool_size=2, more=more):
             sessions = session_factory(pooler)
