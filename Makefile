@@ -85,15 +85,24 @@ install: .venv/installed ## Make .venv and install the locked packages into it
 		|| { echo "Python's venv module is missing; install it with: sudo apt-get install -y python3-venv"; exit 1; }
 	@echo "Installing the Python packages into .venv (about a minute) ..."
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable '.[dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .PHONY: lock
-lock: ## Write requirements.lock anew from the newest releases that setup.cfg allows
+lock: ## Write requirements.lock anew from the newest releases that setup.cfg allows, with their hashes
 	@rm -rf .local/lock && mkdir -p .local && $(PYTHON) -m venv .local/lock
-	@.local/lock/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
-	@.local/lock/bin/python -m pip freeze --exclude-editable > requirements.lock
+	@.local/lock/bin/python -m pip install --quiet --disable-pip-version-check pip-tools
+	@.local/lock/bin/pip-compile --quiet --upgrade --extra dev --generate-hashes --allow-unsafe --strip-extras \
+		--no-header --no-annotate --no-emit-options --output-file requirements.lock setup.cfg
 	@rm -rf .local/lock
+
+.PHONY: sbom
+sbom: install ## Write .local/sbom.json: every package and its licence, as CycloneDX
+	@mkdir -p .local
+	@$(BIN)/cyclonedx-py environment .venv --output-reproducible \
+		--of JSON --output-file .local/sbom.json
+	@echo "Wrote .local/sbom.json"
 
 .PHONY: clean
 clean: ## Stop everything and delete what this Makefile made

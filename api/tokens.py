@@ -52,7 +52,7 @@ def token_pair(opened: OpenSession) -> dict[str, Any]:
     claims = {"sid": str(opened.id)}
     return {
         "access_token": create_access_token(str(opened.user_id), additional_claims=claims),
-        "token_type": "Bearer",
+        "token_type": "Bearer",  # nosec B105  a word, not a password
         "expires_in": int(current_app.config["JWT_ACCESS_TOKEN_EXPIRES"].total_seconds()),
         "refresh_token": opened.refresh_token.as_text(),
     }

@@ -43,7 +43,7 @@ SETTINGS: Mapping[str, str] = {
     "ALERTOPS_RECOVERY_TICK_SECONDS": "5",
     "ALERTOPS_RECOVERY_GRACE_SECONDS": "2",
     "ALERTOPS_CANARY_SECONDS": "2",
-    "ALERTOPS_ACCESS_TOKEN_SECONDS": "86400",
+    "ALERTOPS_ACCESS_TOKEN_SECONDS": "86400",  # nosec B105  a duration
     # As in production; the console's format takes a multiple of the time.
     "ALERTOPS_LOG_FORMAT": "json",
 }
