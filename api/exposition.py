@@ -37,7 +37,7 @@ class Exposition:
 
 def _recovery(recovery: RecoveryFigures) -> Iterator[Metric]:
     recovered = CounterMetricFamily(
-        "alertops_recovered", "Steps and attempts that were dispatched again.", labels=["reason"]
+        "alertops_recovered", "Steps, attempts and letters that were dispatched again.", labels=["reason"]
     )
     for reason, rows in recovery.recovered.items():
         recovered.add_metric([reason], rows)
@@ -63,6 +63,8 @@ def _recovery(recovery: RecoveryFigures) -> Iterator[Metric]:
 def _work(work: OpenWork) -> Iterator[Metric]:
     yield _labelled("alertops_executions", "Executions that are open.", "status", work.executions.items())
     yield _labelled("alertops_attempts", "Attempts that are not finished.", "status", work.attempts.items())
+    yield _labelled("alertops_letters", "Letters that are not finished.", "status", work.letters.items())
+    yield _gauge("alertops_letters_failed", "Letters that failed within a day.", work.letters_failed)
     yield _gauge("alertops_steps_waiting", "Steps that have not fired yet.", work.steps_waiting)
     yield _gauge("alertops_steps_overdue", "Steps that should have fired.", work.steps_overdue)
     yield _gauge(

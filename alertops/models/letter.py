@@ -71,6 +71,9 @@ class Letter(Base):
         length_of("address", 3, 254),
         CheckConstraint("(status = 'sending') <= (lease_until IS NOT NULL)", name="lease"),
         CheckConstraint(f"(status IN ({_unfinished})) = (finished_at IS NULL)", name="finished_at"),
+        # What was over long ago is deleted, oldest first.
+        Index("ix_letters_expires_at", "expires_at"),
+        Index("ix_letters_failed", "finished_at", postgresql_where=text("status = 'failed'")),
         Index("ix_letters_scheduled_due_at", "due_at", postgresql_where=text("status = 'scheduled'")),
         Index("ix_letters_sending_lease", "lease_until", postgresql_where=text("status = 'sending'")),
         Index(

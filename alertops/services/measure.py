@@ -20,11 +20,13 @@ from alertops.escalation.states import (
     ExecutionStatus,
     StepStatus,
 )
-from alertops.models import Attempt, BrokerEpoch, Execution, RecoveryTotal, Step
+from alertops.models import Attempt, BrokerEpoch, Execution, Letter, RecoveryTotal, Step
 from alertops.services.recover import Loss
 
 # A count stops here, so that a backlog does not make a scrape time out just when it is looked at.
 COUNTED_AT_MOST = 100_000
+# How long a letter that failed is told of.
+FAILED_SINCE = timedelta(days=1)
 # Nobody waits longer for an answer; the database should not work on it for longer either.
 STATEMENT_TIMEOUT = "1500ms"
 
@@ -46,6 +48,8 @@ class OpenWork:
 
     executions: Mapping[ExecutionStatus, int]
     attempts: Mapping[AttemptStatus, int]
+    letters: Mapping[AttemptStatus, int]
+    letters_failed: int
     steps_waiting: int
     steps_overdue: int
     attempts_overdue: int
@@ -110,12 +114,17 @@ def _open_work(connection: Connection, grace: timedelta) -> OpenWork:
         waiting & (Step.due_at < overdue_since),
         scheduled & (Attempt.due_at < overdue_since),
     )
+    failed = (Letter.status == AttemptStatus.FAILED) & (
+        Letter.finished_at > func.statement_timestamp() - FAILED_SINCE
+    )
     oldest = func.least(_first(Step.due_at, late_step), _first(Attempt.due_at, late_attempt))
     row = (
         connection.execute(
             select(
                 *(_count(f"execution_{s}", Execution.status == s) for s in OPEN_FOR_DEDUPLICATION),
                 *(_count(f"attempt_{s}", Attempt.status == s) for s in UNFINISHED),
+                *(_count(f"letter_{s}", Letter.status == s) for s in UNFINISHED),
+                _count("letters_failed", failed),
                 _count("steps_waiting", waiting),
                 _count("steps_overdue", late_step),
                 _count("attempts_overdue", late_attempt),
@@ -128,6 +137,8 @@ def _open_work(connection: Connection, grace: timedelta) -> OpenWork:
     return OpenWork(
         executions={s: row[f"execution_{s}"] for s in OPEN_FOR_DEDUPLICATION},
         attempts={s: row[f"attempt_{s}"] for s in UNFINISHED},
+        letters={s: row[f"letter_{s}"] for s in UNFINISHED},
+        letters_failed=row["letters_failed"],
         steps_waiting=row["steps_waiting"],
         steps_overdue=row["steps_overdue"],
         attempts_overdue=row["attempts_overdue"],

@@ -13,7 +13,7 @@ from tests.integration.recovering import Sessions
 from tests.integration.world import World, node
 
 FINISHED = 50_000
-GROWING = {"executions", "steps", "attempts", "timeline"}
+GROWING = {"executions", "steps", "attempts", "letters", "timeline"}
 
 # Each with one step that fired, and one attempt that was delivered.
 HISTORY = """
@@ -32,6 +32,12 @@ HISTORY = """
     SELECT execution_id, 1, 1, 1, 'email', 'a@example.com', 'delivered', now(), now() FROM steps
 """
 
+LETTERS = """
+    INSERT INTO letters (kind, address, status, due_at, expires_at, finished_at)
+    SELECT 'reset_password', 'a@example.com', 'delivered', now(), now(), now()
+    FROM generate_series(1, :count) AS i
+"""
+
 
 @pytest.fixture
 def with_a_history(world: World) -> None:
@@ -40,8 +46,9 @@ def with_a_history(world: World) -> None:
     for _ in range(20):
         world.fire(world.start(flow), 1)
     world.session.execute(text(HISTORY), {"team": world.team.id, "flow": flow.id, "count": FINISHED})
+    world.session.execute(text(LETTERS), {"count": FINISHED})
     world.session.commit()
-    world.session.execute(text("ANALYZE executions, steps, attempts"))
+    world.session.execute(text("ANALYZE executions, steps, attempts, letters"))
     world.session.commit()
 
 
@@ -69,6 +76,6 @@ def test_no_query_of_a_scrape_reads_through_what_is_over(sessions: Sessions) -> 
         ]
     read = [scan for plan in plans for scan in scans(plan)]
     assert {table for _, table in read} == {
-        "executions", "steps", "attempts", "broker_epoch", "recovery_totals"
+        "executions", "steps", "attempts", "letters", "broker_epoch", "recovery_totals"
     }  # fmt: skip
     assert [scan for scan in read if scan[0] == "Seq Scan" and scan[1] in GROWING] == []

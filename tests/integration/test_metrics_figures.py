@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select, text
 
+from alertops.channels.base import ChannelError
 from alertops.models import BrokerEpoch, Flow, Team
+from alertops.models.letter import LetterKind
 from alertops.services.acknowledge import acknowledge
 from alertops.services.recover import Recovered
 from alertops.services.resolve import resolve
+from alertops.services.write_letter import write_letter
 from tests.figures import read_figures
 from tests.integration.conftest import RecordingPublisher, application
+from tests.integration.letters import Letters
 from tests.integration.recovering import Markers, Recover, Sessions, runner
 from tests.integration.world import Broker, World, down, node
 
@@ -208,6 +214,38 @@ def test_open_work_is_counted_by_its_state(world: World, figures: Figures) -> No
     assert found['alertops_attempts{status="scheduled"}'] == 1
     assert found['alertops_attempts{status="sending"}'] == 1
     assert found["alertops_steps_waiting"] == 2
+
+
+def test_letters_are_counted_while_they_are_open_and_for_a_day_if_they_failed(
+    world: World, figures: Figures
+) -> None:
+    kind, letters = LetterKind.VERIFY_ADDRESS, Letters(world.session, world.dispatcher)
+
+    def write() -> UUID:
+        letter = write_letter(
+            world.session, kind, "owner@example.com", lifetime=timedelta(days=1), user_id=world.owner.id
+        )
+        world.session.commit()
+        return letter.id
+
+    def refuse(_: object) -> None:
+        seen.append(figures())
+        raise ChannelError("550 no", permanent=True)
+
+    seen: list[dict[str, float]] = []
+    first, _ = write(), write()
+    letters.post.on_open = refuse
+    letters.send(first)
+    (during,) = seen
+    statuses = ("scheduled", "sending")
+    assert [during[f'alertops_letters{{status="{status}"}}'] for status in statuses] == [1, 1]
+    assert during["alertops_letters_failed"] == 0
+    after = figures()
+    assert [after[f'alertops_letters{{status="{status}"}}'] for status in statuses] == [1, 0]
+    assert after["alertops_letters_failed"] == 1
+    world.session.execute(text("UPDATE letters SET finished_at = finished_at - interval '25 hours'"))
+    world.session.commit()
+    assert figures()["alertops_letters_failed"] == 0
 
 
 def test_what_is_overdue_is_counted_with_the_age_of_the_oldest(world: World, figures: Figures) -> None:

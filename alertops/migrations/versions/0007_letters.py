@@ -135,6 +135,14 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_letters")),
     )
+    op.create_index("ix_letters_expires_at", "letters", ["expires_at"], unique=False)
+    op.create_index(
+        "ix_letters_failed",
+        "letters",
+        ["finished_at"],
+        unique=False,
+        postgresql_where=sa.text("status = 'failed'"),
+    )
     op.create_index(op.f("ix_letters_invitation_id"), "letters", ["invitation_id"], unique=False)
     op.create_index(
         "ix_letters_never_dispatched",
