@@ -14,14 +14,14 @@ from alertops.models import Invitation, Letter
 
 @dataclass(frozen=True)
 class SentInvitation:
-    """An invitation, and the newest of its letters."""
+    """An invitation, and the newest of its letters; None when that was long ago."""
 
     invitation: Invitation
-    letter: Letter
+    letter: Letter | None
 
 
 def with_letters(session: Session, invitations: Sequence[Invitation]) -> list[SentInvitation]:
-    """The same invitations in the same order; each has at least one letter."""
+    """The same invitations in the same order; a letter is forgotten some time after it is of no use any more."""
     newest = session.scalars(
         select(Letter)
         .where(Letter.invitation_id.in_([invitation.id for invitation in invitations]))
@@ -29,4 +29,4 @@ def with_letters(session: Session, invitations: Sequence[Invitation]) -> list[Se
         .order_by(Letter.invitation_id, Letter.created_at.desc(), Letter.id)
     )
     by_invitation = {letter.invitation_id: letter for letter in newest}
-    return [SentInvitation(invitation, by_invitation[invitation.id]) for invitation in invitations]
+    return [SentInvitation(invitation, by_invitation.get(invitation.id)) for invitation in invitations]

@@ -48,7 +48,7 @@ class InvitationSchema(Schema):
     expires_at = Instant(attribute="invitation.expires_at", required=True)
     answered_at = Instant(attribute="invitation.answered_at", required=True, allow_none=True)
     ended_at = Instant(attribute="invitation.ended_at", required=True, allow_none=True)
-    letter = fields.Nested(LetterSchema, required=True)
+    letter = fields.Nested(LetterSchema, required=True, allow_none=True)
 
 
 class InvitationPageSchema(PageSchema):
