@@ -21,7 +21,7 @@ class SentInvitation:
 
 
 def with_letters(session: Session, invitations: Sequence[Invitation]) -> list[SentInvitation]:
-    """The same invitations in the same order; a letter is forgotten some time after it is of no use any more."""
+    """The same invitations in the same order. A letter is forgotten a while after it has expired."""
     newest = session.scalars(
         select(Letter)
         .where(Letter.invitation_id.in_([invitation.id for invitation in invitations]))

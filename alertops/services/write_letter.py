@@ -13,7 +13,6 @@ from alertops.escalation.states import AttemptStatus
 from alertops.models import Letter
 from alertops.models.letter import LetterKind
 
-
 # A letter that has been of no use for so long is forgotten; each that is written deletes a few.
 KEPT = timedelta(days=30)
 _SWEPT = 10

@@ -55,7 +55,7 @@ _WALLS = {
     "users": ("SELECT, UPDATE, DELETE", f"id = {_USER} OR {_COLLEAGUE}"),
     "login_sessions": ("SELECT, DELETE", _OWN),
     "letters": (
-        "SELECT, INSERT, UPDATE",
+        "SELECT, INSERT, UPDATE, DELETE",
         f"{_OWN} OR {_through('invitations', 'invitation_id')} OR {_through('outsiders', 'outsider_id')}",
     ),
     "mail_tokens": (
