@@ -1,12 +1,14 @@
 """The flow's row lock, and whether a change was made for the version that is there.
 
-The lock order is: the flow's row, if it is locked at all, before the row of an execution. Three take it:
+The lock order is: the flow's row, if it is locked at all, before the row of an execution, and the team's
+(services/locked_team.py) before both. Four take it:
 
     an edit      FOR NO KEY UPDATE   one edit at a time: the second sees what the first has committed
     a start      FOR KEY SHARE       passes by edits, which must not hold up an alert: it freezes one
                                      revision or the other, and a revision is never changed
     archiving    FOR UPDATE          waits for the starts under way, and they for it: what has not
                                      committed when it has is refused
+    deleting a team  the same, all flows of the team in the order of their ids
 
 As with executions, the lock is taken in a statement of its own, and the rest is read after it.
 """
