@@ -21,7 +21,7 @@ from alertops.services.resolve import resolve
 from alertops.services.write_letter import write_letter
 from tests.figures import read_figures
 from tests.integration.conftest import RecordingPublisher, application
-from tests.integration.letters import Letters
+from tests.integration.posting import PostOffice
 from tests.integration.recovering import Markers, Recover, Sessions, runner
 from tests.integration.world import Broker, World, down, node
 
@@ -219,7 +219,7 @@ def test_open_work_is_counted_by_its_state(world: World, figures: Figures) -> No
 def test_letters_are_counted_while_they_are_open_and_for_a_day_if_they_failed(
     world: World, figures: Figures
 ) -> None:
-    kind, letters = LetterKind.VERIFY_ADDRESS, Letters(world.session, world.dispatcher)
+    kind, office = LetterKind.VERIFY_ADDRESS, PostOffice(world.session)
 
     def write() -> UUID:
         letter = write_letter(
@@ -234,8 +234,8 @@ def test_letters_are_counted_while_they_are_open_and_for_a_day_if_they_failed(
 
     seen: list[dict[str, float]] = []
     first, _ = write(), write()
-    letters.post.on_open = refuse
-    letters.send(first)
+    office.on_open = refuse
+    office.send(first)
     (during,) = seen
     statuses = ("scheduled", "sending")
     assert [during[f'alertops_letters{{status="{status}"}}'] for status in statuses] == [1, 1]
