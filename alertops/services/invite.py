@@ -13,7 +13,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from alertops.errors import ConflictError, InvalidInputError, NotFoundError
+from alertops.errors import ConflictError, InvalidInputError
 from alertops.models import Invitation, Membership, Team, User
 from alertops.models.invitation import OPEN, InvitationStatus
 from alertops.models.letter import LetterKind
@@ -22,6 +22,7 @@ from alertops.services.actor import Actor
 from alertops.services.audit import audit
 from alertops.services.dispatch import Dispatcher, LetterWakeUp
 from alertops.services.limits import Limits
+from alertops.services.locked_team import keep_team
 from alertops.services.throttle import take
 from alertops.services.write_letter import write_letter
 
@@ -48,7 +49,7 @@ def invite(
     team_id = team.id
     refuse_owner(role)
     take(session, limits.team_letter(team_id, email))
-    _lock_team(session, team_id)
+    keep_team(session, team_id)
     _refuse_member(session, team_id, email)
     _close_expired(session, team_id, email)
     _refuse_too_many(session, team_id)
@@ -70,14 +71,6 @@ def refuse_owner(role: str) -> None:
         raise InvalidInputError(
             "/role", "Ownership is handed over to a member; invite them as something else."
         )
-
-
-def _lock_team(session: Session, team_id: UUID) -> None:
-    """Against its deletion: what is invited after that would not be revoked by it."""
-    lock = select(Team.id).where(Team.id == team_id, Team.deleted_at.is_(None)).with_for_update(read=True)
-    if session.execute(lock).one_or_none() is None:
-        session.rollback()
-        raise NotFoundError("There is no such team, or none that you may see.")
 
 
 def _refuse_member(session: Session, team_id: UUID, email: str) -> None:
