@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import pytest
 from argon2 import PasswordHasher
 from flask import Flask
 from sqlalchemy import update
 
-from alertops.models import User
+from alertops.models import Membership, Outsider, User
 from api.extensions import db
 from tests.integration.api_client import Person, a_flow, a_node, person
 from tests.integration.conftest import (
@@ -69,8 +70,45 @@ def place(app: Flask, name: str) -> Place:
         "number": 1,
         "session_id": str(owner.session_id),
         "user_id": str(owner.id),
+        "key_id": owner.make(f"/teams/{team}/api-keys", {"name": "CI", "scopes": ["read"]})["id"],
+        "invitation_id": _invite(owner, team, f"{name}-1"),
+        "outsider_id": _outsider(app, team, f"{name}-1"),
+        # Of no mail: what is behind a good one is not another team's to begin with.
+        "token": "mlt_" + "A" * 43,
     }
     return Place(owner, ids)
+
+
+def second_of_each(app: Flask, place: Place) -> None:
+    """So that each list has a second page."""
+    owner, ids = place.owner, place.ids
+    team = ids["team_id"]
+    owner.make("/teams", {"name": "Another"})
+    owner.make(f"/teams/{team}/flows", a_flow())
+    owner.make(f"/flows/{ids['flow_id']}/executions", {"summary": "another"})
+    assert owner.post(f"/executions/{ids['execution_id']}/acknowledge").status_code == 200
+    renamed = owner.call("PATCH", f"/flows/{ids['flow_id']}", {"name": "Another"}, headers={"If-Match": "*"})
+    assert renamed.status_code == 200
+    owner.make(f"/teams/{team}/api-keys", {"name": "Another", "scopes": ["read"]})
+    _invite(owner, team, "another")
+    _outsider(app, team, "another")
+    member = person(app, f"member-of-{team}")
+    with app.app_context():
+        db.session.add(Membership(team_id=UUID(team), user_id=member.id, role="member"))
+        db.session.commit()
+
+
+def _invite(owner: Person, team: str, name: str) -> str:
+    invitation = {"email": f"{name}@example.com", "role": "viewer"}
+    return str(owner.make(f"/teams/{team}/invitations", invitation)["id"])
+
+
+def _outsider(app: Flask, team: str, name: str) -> str:
+    with app.app_context():
+        row = Outsider(team_id=UUID(team), address=f"{name}@example.net")
+        db.session.add(row)
+        db.session.commit()
+        return str(row.id)
 
 
 @pytest.fixture(autouse=True)

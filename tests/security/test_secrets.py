@@ -58,7 +58,7 @@ def a_life_with_secrets(app: Flask) -> list[str]:
     """Somebody registers, logs in, is refused, refreshes, and changes the password; every secret of that."""
     client = app.test_client()
     account = {"email": "ann@example.org", "password": PASSWORD}
-    assert client.post(f"{API}/auth/register", json={**account, "name": "Ann"}).status_code == 201
+    assert client.post(f"{API}/auth/register", json={**account, "name": "Ann"}).status_code == 202
     wrong = {**account, "password": NEW_PASSWORD}
     assert client.post(f"{API}/auth/login", json=wrong).status_code == 401
     # As people do: a password in the field of the address.

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from alertops.errors import BrokerUnavailableError
 from alertops.services.dispatch import FIRE_QUEUE, SEND_QUEUES, Message
-from alertops.services.recipients import Target, resolve_recipient
+from alertops.services.recipients import Resolution, Target, resolve_recipient
 
 
 class Mood(Enum):
@@ -52,8 +52,10 @@ def targets_of(recipient: Mapping[str, Any]) -> int:
     return int(recipient.get("targets", recipient["type"] == "email"))
 
 
-def resolve(session: Session, team_id: UUID, recipient: Mapping[str, Any]) -> list[Target]:
+def resolve(
+    session: Session, team_id: UUID, recipient: Mapping[str, Any], *, confirmed_only: bool
+) -> Resolution:
     """No recipient has several targets yet; the services are made for it all the same."""
     if recipient["type"] != "several":
-        return resolve_recipient(session, team_id, recipient)
-    return [Target("email", f"{number}@example.com") for number in range(recipient["targets"])]
+        return resolve_recipient(session, team_id, recipient, confirmed_only=confirmed_only)
+    return Resolution([Target("email", f"{number}@example.com") for number in range(recipient["targets"])])
