@@ -203,7 +203,8 @@ MUTANTS = (
             Edit(
                 START,
                 "    session.commit()\n    reach(Point.AFTER_START, session)\n",
-                "    session.flush()\n",
+                # Without the last line the answer would be read from the row that is gone, and be a 500.
+                "    session.flush()\n    session.refresh(execution)\n    session.expunge(execution)\n",
             ),
             Edit(
                 "alertops/services/dispatch.py",
