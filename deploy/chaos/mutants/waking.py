@@ -119,14 +119,14 @@ MUTANTS = (
     ),
     Mutant(
         "commits-unflushed",
-        "`SET` instead of `SET LOCAL`: after its first mark a session flushes no commit any more",
+        "sessions are told not to wait for the disk, so that a commit is answered before it is safe",
         schedule="database",
         breaks=("accepted", "answered", "one execution"),
         edits=(
             Edit(
                 "alertops/db.py",
-                '    session.execute(text("SET LOCAL synchronous_commit = off"))\n',
-                '    session.execute(text("SET synchronous_commit = off"))\n',
+                "SESSION_BOUNDS = (\n",
+                'SESSION_BOUNDS = (\n    "SET synchronous_commit = off",\n',
             ),
         ),
     ),
