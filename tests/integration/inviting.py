@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from flask import Flask
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from alertops.models import Letter, User
+from alertops.models import Invitation, Letter, User
 from alertops.services.mail_token import mint
-from tests.integration.api_client import Person
+from alertops.services.open_session import Client
+from alertops.services.take_up_invitations import take_up_invitations
+from tests.integration.api_client import API, Person, person
 
 
 def invited(owner: Person, team: str, email: str, role: str = "member") -> str:
@@ -31,13 +34,31 @@ def mailed_token(session: Session, invitation_id: str) -> str:
     return token
 
 
-def prove(app: Flask, person: Person, session: Session) -> None:
-    """The person has proved the address at some time before."""
-    session.execute(update(User).where(User.id == person.id).values(email_verified_at=func.clock_timestamp()))
-    session.commit()
-
-
 def role_of(person: Person, team: str) -> str | None:
     """The role that the person sees that they have in the team; None when they are not in it."""
     memberships = (person.get("/me").json or {})["memberships"]
     return next((m["role"] for m in memberships if m["team_id"] == team), None)
+
+
+def by_token(app: Flask, token: str, answer: str) -> Any:
+    return app.test_client().post(f"{API}/invitations/{token}/{answer}")
+
+
+def status_of(session: Session, invitation_id: str) -> str:
+    session.rollback()
+    return session.scalars(select(Invitation.status).where(Invitation.id == UUID(invitation_id))).one()
+
+
+def opens_account(app: Flask, session: Session, name: str) -> Person:
+    """Somebody registers, and then proves the address."""
+    somebody = person(app, name)
+    proves(session, somebody)
+    return somebody
+
+
+def proves(session: Session, somebody: Person) -> None:
+    user = session.get_one(User, somebody.id)
+    user.email_verified_at = func.clock_timestamp()
+    session.flush()
+    take_up_invitations(session, user, Client())
+    session.commit()

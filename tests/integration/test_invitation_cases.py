@@ -17,9 +17,16 @@ from alertops.errors import ConflictError
 from alertops.models import AuditEntry, Invitation, Letter, Membership, Team, User
 from alertops.services.answer_invitation import Answerer, accept_invitation, decline_invitation
 from alertops.services.open_session import Client
-from alertops.services.take_up_invitations import take_up_invitations
 from tests.integration.api_client import API, Person, assert_problem, person, row_counts
-from tests.integration.inviting import invited, mailed_token, role_of
+from tests.integration.inviting import (
+    by_token,
+    invited,
+    mailed_token,
+    opens_account,
+    proves,
+    role_of,
+    status_of,
+)
 from tests.integration.world import Queue
 
 
@@ -31,30 +38,6 @@ def ann(app: Flask) -> Person:
 @pytest.fixture
 def team(ann: Person) -> str:
     return str(ann.make("/teams", {"name": "Operations"})["id"])
-
-
-def by_token(app: Flask, token: str, answer: str) -> Any:
-    return app.test_client().post(f"{API}/invitations/{token}/{answer}")
-
-
-def status_of(session: Session, invitation_id: str) -> str:
-    session.rollback()
-    return session.scalars(select(Invitation.status).where(Invitation.id == UUID(invitation_id))).one()
-
-
-def opens_account(app: Flask, session: Session, name: str) -> Person:
-    """Somebody registers, and then proves the address."""
-    somebody = person(app, name)
-    proves(session, somebody)
-    return somebody
-
-
-def proves(session: Session, somebody: Person) -> None:
-    user = session.get_one(User, somebody.id)
-    user.email_verified_at = func.clock_timestamp()
-    session.flush()
-    take_up_invitations(session, user, Client())
-    session.commit()
 
 
 # ---- each case has a considered answer
