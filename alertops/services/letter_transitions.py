@@ -61,6 +61,8 @@ def try_again(
         "status": AttemptStatus.SCHEDULED,
         "due_at": _now() + pause,
         "lease_until": None,
+        # Whether anything may have arrived is what `may_repeat` says from now on.
+        "transmit_at": None,
         "detail": detail,
         "may_repeat": may_repeat,
         "dispatched_at": None,

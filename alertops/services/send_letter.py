@@ -36,7 +36,7 @@ from alertops.services.letter_texts import text_of
 from alertops.services.mail_token import mint
 from alertops.services.persistence import persistently
 
-# Over about an hour: a mail server that is down for longer is told about by other means.
+# Over about half an hour: a mail server that is down for longer is told about by other means.
 POLICY = RetryPolicy(max_attempts=6, backoff_seconds=60, backoff_factor=2, max_backoff_seconds=1800)
 
 # Jitter spreads load; nobody gains from predicting it.
@@ -98,7 +98,7 @@ def _claim(
     may_repeat = letter.may_repeat or letter.transmit_at is not None
     facts = facts_of(session, letter, may_repeat=may_repeat)
     if facts is None or letter.tries >= POLICY.max_attempts:
-        _close(session, letter)
+        _close(session, letter, over=facts is None)
         return None
     if not transitions.claim_letter(session, letter, timing.lease, may_repeat=may_repeat):
         session.rollback()
@@ -108,11 +108,13 @@ def _claim(
     return _Claim(letter, letter.claim_number + 1, text)
 
 
-def _close(session: Session, letter: Letter) -> None:
-    """There is no reason for it any more, or those who tried to send it were lost too often."""
-    uncertain = letter.may_repeat or letter.transmit_at is not None
-    to = AttemptStatus.UNKNOWN if uncertain else AttemptStatus.CANCELLED
-    transitions.end_letter(session, letter.id, letter.claim_number, to, "not sent again: it is over")
+def _close(session: Session, letter: Letter, *, over: bool) -> None:
+    """There is no reason for it any more, or (not `over`) those who tried to send it were lost too often."""
+    to = AttemptStatus.CANCELLED if over else AttemptStatus.FAILED
+    if letter.may_repeat or letter.transmit_at is not None:
+        to = AttemptStatus.UNKNOWN
+    detail = "not sent again: it is over" if over else "not sent again: its senders were lost too often"
+    transitions.end_letter(session, letter.id, letter.claim_number, to, detail)
     session.commit()
 
 

@@ -204,6 +204,31 @@ def test_what_may_have_been_taken_is_sent_again_as_a_repeat(
     assert "may be a repeat" in mail.get_content()
 
 
+def test_what_was_certainly_refused_after_the_mark_is_no_repeat_when_it_is_sent_again(
+    office: PostOffice, letter_id: UUID, session: Session
+) -> None:
+    office.on_transmit = raising(failing())  # type: ignore[assignment]
+    assert office.send(letter_id) is AttemptStatus.FAILED
+    office.on_transmit = lambda _: None
+    office.pass_time(POLICY.max_backoff_seconds)
+    (mail,) = office.deliver()
+    assert "may be a repeat" not in mail.get_content()
+
+
+def test_a_letter_whose_senders_are_lost_again_and_again_fails(
+    office: PostOffice, letter_id: UUID, session: Session
+) -> None:
+    office.on_open = raising(Died())  # type: ignore[assignment]
+    for _ in range(POLICY.max_attempts):
+        with pytest.raises(Died):
+            office.send(letter_id)
+        session.rollback()
+        office.pass_time(Timing().lease + 1)
+    assert office.send(letter_id) is None
+    letter = the_letter(session)
+    assert (letter.status, letter.tries) == ("failed", POLICY.max_attempts)
+
+
 def test_a_letter_about_what_is_over_is_not_sent(
     office: PostOffice, ann: Person, letter_id: UUID, session: Session
 ) -> None:
