@@ -16,7 +16,7 @@
     questions.py    asking a server that may hang
     wsgi.py         the composition root, for gunicorn
 
-What a caller may see is decided in one place, `alertops.services.access`; a view only asks it.
+What a caller may see is decided in one place, `alertops.services.access.door`; a view only asks it.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from importlib.metadata import version
 
 from flask import Flask
 
+from alertops.services.accounts.limits import Limits
 from alertops.services.dispatch import Publisher
-from alertops.services.limits import Limits
 from alertops.services.measure import QueueReader
 from api.access_log import init_access_log
 from api.client import init_client

@@ -1,4 +1,4 @@
-"""Who asks, and for what: what a view shows at the door of `alertops.services.access`."""
+"""Who asks, and for what: what a view shows at the door of `alertops.services.access.door`."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from flask import Response, current_app, g, request
 from flask_jwt_extended import verify_jwt_in_request
 
 from alertops.errors import AuthenticationError, ForbiddenError
-from alertops.services.actor import Actor, Asking, Person
-from alertops.services.api_key_text import PREFIX
-from alertops.services.authenticate_key import authenticate_key
-from alertops.services.permissions import Action
+from alertops.services.access.actor import Actor, Asking, Person
+from alertops.services.access.api_key_text import PREFIX
+from alertops.services.access.authenticate_key import authenticate_key
+from alertops.services.access.permissions import Action
 from api.client import calling_client
 from api.extensions import session
 from api.tokens import caller, invalid_token

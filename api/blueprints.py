@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import flask_smorest
 
-from alertops.services.permissions import Action
-from alertops.services.wall import raise_the_wall
+from alertops.services.access.permissions import Action
+from alertops.services.access.wall import raise_the_wall
 from api.asking import actor, require_actor, require_person
 from api.body import StrictParser
 from api.extensions import session

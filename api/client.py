@@ -8,7 +8,7 @@ from flask import Flask, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from alertops.models.login_session import MAX_USER_AGENT
-from alertops.services.open_session import Client
+from alertops.services.accounts.open_session import Client
 
 
 def init_client(app: Flask, trusted_proxies: int) -> None:

@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 
 import alertops
 from alertops.db import Base, bounded, engine_options
+from alertops.services.accounts.limits import Limits
 from alertops.services.dispatch import Dispatcher, Publisher
-from alertops.services.limits import Limits
 
 MIGRATIONS = Path(alertops.__file__).parent / "migrations"
 

@@ -1,6 +1,6 @@
 """The table of who may do what: `python -m api.permissions > docs/permissions.md`.
 
-It is made from the table that is asked (`alertops.services.permissions`), and from what the routes say.
+It is made from the one that is asked (`alertops.services.access.permissions`), and from what the routes say.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 from flask import Flask
 
 from alertops.models.api_key import Scope
-from alertops.services.permissions import ORDER, PERMISSIONS, Action, role_may
+from alertops.services.access.permissions import ORDER, PERMISSIONS, Action, role_may
 from api import BLUEPRINTS
 from api.blueprints import PREFIX
 from api.openapi import NumberConverter
@@ -21,7 +21,7 @@ from api.openapi import NumberConverter
 _HEAD = """# Who may do what
 
 Made by `python -m api.permissions > docs/permissions.md`, from the table that the API asks
-(`alertops/services/permissions.py`) and from what each route permits. Do not edit.
+(`alertops/services/access/permissions.py`) and from what each route permits. Do not edit.
 
 Whoever is not in the team gets 404 on every route, as if it did not exist. Whoever is, and may not, gets 403.
 """

@@ -13,8 +13,8 @@ from sqlalchemy import func, select
 
 from alertops.errors import AuthenticationError
 from alertops.models import LoginSession, User
-from alertops.services.open_session import OpenSession
-from alertops.services.refresh_token import RefreshToken
+from alertops.services.accounts.open_session import OpenSession
+from alertops.services.accounts.refresh_token import RefreshToken
 from alertops.signing_keys import KeyRing
 from api.errors import BEARER
 from api.extensions import session

@@ -14,7 +14,7 @@ from alertops.channels.mailer import Mailer
 from alertops.config import Timing, load_settings
 from alertops.db import session_factory
 from alertops.services.dispatch import Dispatcher
-from alertops.services.send_letter import Post
+from alertops.services.letters.send_letter import Post
 from tasks.app import app
 from tasks.publisher import ConfirmingPublisher
 

@@ -7,7 +7,7 @@ from uuid import UUID
 import structlog
 
 from alertops.services.dispatch import SEND_LETTER
-from alertops.services.send_letter import send_letter
+from alertops.services.letters.send_letter import send_letter
 from tasks.app import app
 from tasks.holding import WakeUpRequest
 from tasks.resources import resources

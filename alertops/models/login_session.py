@@ -23,7 +23,7 @@ class LoginSession(Base):
 
     `family_hash` is of the half that all tokens of the session share, `current_hash` of the other half of
     the one that is good now, `previous_hash` of that of the one before it, which became the current one by
-    `successor_nonce`. How they are used is in `services/refresh_session.py`.
+    `successor_nonce`. How they are used is in `services/accounts/refresh_session.py`.
     """
 
     __tablename__ = "login_sessions"

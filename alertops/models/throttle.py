@@ -10,7 +10,7 @@ from alertops.db import Base
 
 
 class Throttle(Base):
-    """One count, kept as a time: when it will be as if nothing had been tried (`services/throttle.py`).
+    """One count, kept as a time: when it will be as if nothing was tried (`services/accounts/throttle.py`).
 
     The key is a keyed hash. What people type into the field of an address is nobody's business, and some
     of it is passwords. A row whose time has passed says nothing, and is deleted by those who come later.

@@ -14,35 +14,14 @@ An alert's way:
     dispatch.py          wake-ups are published after the commit, and marked when confirmed
     transitions.py       every UPDATE of a state, guarded; "no row" is an answer
 
-Flows:
+Beside it, each with a page of its own:
 
-    edit_flow.py         a flow is changed: its next revision, for the alerts from then on
-    archive_flow.py      it is put away and starts nothing more; restore_revision.py: it is as it was
-    lock_flow.py         its row lock, and whether it is the version that the editor has seen
-
-Who may do what:
-
-    access.py            the one door to what belongs to a team; permissions.py: the table that it asks
-    wall.py              behind it, Postgres shows no rows of other teams
-    actor.py             who acts: a person, or a program (authenticate_key.py)
-    audit.py             what they did is told, in the same transaction; audit_log.py reads it
-
-Teams: create_team.py, rename_team.py, change_role.py, remove_member.py, hand_over.py, delete_team.py (and
-cancel_executions.py), make_api_key.py, revoke_api_key.py. locked_team.py is their lock.
-
-People who are not in it, or not yet:
-
-    invite.py            an address is invited; invitation_changes.py: sent again, changed, revoked
-    answer_invitation.py yes or no, also before there is an account; take_up_invitations.py: put into effect
-    outsiders.py         addresses that are no member's; confirm_outsider.py: yes, stop_alerts.py: no more
-
-Accounts: register_user.py, verify_address.py, reset_password.py, log_in.py, refresh_session.py and the rest
-of one's own; limits.py says how often. prove_address.py is where an address becomes somebody's.
-
-Letters, mails about accounts and teams, sent as durably as alerts:
-
-    write_letter.py      a row of the transaction that wants it
-    send_letter.py       claimed with a new token (mail_token.py), sent and recorded
+    flows/               how alerts escalate, and what was said before
+    access/              who acts, and what they may see and do
+    teams/               members, roles and keys
+    invitations/         people who are not in a team, or not yet
+    accounts/            people's own accounts
+    letters/             mails about accounts and teams
 
 Lock order, everywhere: the execution row first, in a statement of its own, then steps, then attempts.
 Before them, where they are locked: the account's row, the team's, then the flow's or the invitation's.

@@ -24,8 +24,8 @@ from alertops.services import transitions
 from alertops.services.apply import apply
 from alertops.services.dispatch import AttemptWakeUp, WakeUp
 from alertops.services.keys import AttemptKey
+from alertops.services.letters.mail_token import mint
 from alertops.services.lock import lock_execution, progress_of, read_attempt, state_of
-from alertops.services.mail_token import mint
 from alertops.services.timeline import tell
 
 

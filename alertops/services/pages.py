@@ -16,8 +16,8 @@ from sqlalchemy import Select, select, tuple_
 from sqlalchemy.orm import Session, defer, joinedload
 
 from alertops.models import ApiKey, Execution, Flow, FlowRevision, Invitation, Outsider, Team, TimelineEntry
-from alertops.services.access import seen_by
-from alertops.services.actor import Actor
+from alertops.services.access.actor import Actor
+from alertops.services.access.door import seen_by
 
 M = TypeVar("M", Team, Flow, Execution, Invitation, Outsider, ApiKey)
 Row = TypeVar("Row")

@@ -15,7 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from alertops.models import Membership, User
-from alertops.services.outsiders import Refusal, outsider_of
+from alertops.services.invitations.outsiders import Refusal, outsider_of
 
 NOT_A_MEMBER = "Not a member of this team."
 

@@ -72,7 +72,7 @@ def _insert(session: Session, flow_id: UUID, alert: Alert) -> UUID | None:
     """Insert the execution; None when one with this key is open, or the flow starts nothing any more.
 
     The flow's row is locked FOR KEY SHARE: an edit passes, and is frozen whole or not at all; archiving
-    waits for us, or we for it (services/lock_flow.py).
+    waits for us, or we for it (services/flows/lock_flow.py).
     """
     open_states = ", ".join(f"'{status}'" for status in OPEN_FOR_DEDUPLICATION)
     values = {

@@ -6,11 +6,11 @@ from typing import Any
 from uuid import UUID
 
 from alertops.models import ApiKey
-from alertops.services.access import find_team
-from alertops.services.make_api_key import MadeKey, make_api_key
+from alertops.services.access.door import find_team
+from alertops.services.access.permissions import Action
 from alertops.services.pages import Page, Place, api_keys_of
-from alertops.services.permissions import Action
-from alertops.services.revoke_api_key import revoke_api_key
+from alertops.services.teams.make_api_key import MadeKey, make_api_key
+from alertops.services.teams.revoke_api_key import revoke_api_key
 from api.asking import asking
 from api.blueprints import TeamBlueprint
 from api.extensions import session

@@ -10,10 +10,10 @@ from uuid import UUID
 from flask import Response, stream_with_context
 
 from alertops.models import AuditEntry
-from alertops.services.access import find_team
-from alertops.services.audit_log import audit_log_of, export_audit_log
+from alertops.services.access.audit_log import audit_log_of, export_audit_log
+from alertops.services.access.door import find_team
+from alertops.services.access.permissions import Action
 from alertops.services.pages import Page
-from alertops.services.permissions import Action
 from api.asking import asking
 from api.blueprints import TeamBlueprint
 from api.extensions import session

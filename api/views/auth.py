@@ -7,10 +7,10 @@ from typing import Any, cast
 
 from flask import current_app
 
-from alertops.services.log_in import log_in
-from alertops.services.refresh_session import refresh_within_limits
-from alertops.services.register_user import register_user
-from alertops.services.reset_password import ask_to_reset, reset_password
+from alertops.services.accounts.log_in import log_in
+from alertops.services.accounts.refresh_session import refresh_within_limits
+from alertops.services.accounts.register_user import register_user
+from alertops.services.accounts.reset_password import ask_to_reset, reset_password
 from api.blueprints import PREFIX, Blueprint
 from api.client import calling_client
 from api.extensions import dispatcher, limits, session

@@ -5,8 +5,8 @@ from __future__ import annotations
 from flask import current_app, url_for
 
 from alertops.models import Flow
-from alertops.services.confirm_outsider import ask_new_outsiders
-from alertops.services.lock_flow import Editor, version_of
+from alertops.services.flows.lock_flow import Editor, version_of
+from alertops.services.invitations.confirm_outsider import ask_new_outsiders
 from api.asking import actor
 from api.extensions import dispatcher, limits, session
 from api.preconditions import etag, versions_seen

@@ -8,11 +8,11 @@ from uuid import UUID
 from flask import url_for
 
 from alertops.models import Execution, TimelineEntry
-from alertops.services.access import find_execution, find_flow, find_team
+from alertops.services.access.door import find_execution, find_flow, find_team
+from alertops.services.access.permissions import Action
 from alertops.services.acknowledge import acknowledge
 from alertops.services.answer import Answered
 from alertops.services.pages import Page, Place, executions_of, timeline_of
-from alertops.services.permissions import Action
 from alertops.services.resolve import resolve
 from alertops.services.show_execution import ShownExecution, show_execution
 from alertops.services.start_execution import Alert, start_execution

@@ -8,12 +8,12 @@ from uuid import UUID
 from flask import url_for
 
 from alertops.models import Flow
-from alertops.services.access import find_flow, find_team
-from alertops.services.archive_flow import archive_flow, unarchive_flow
-from alertops.services.create_flow import create_flow
-from alertops.services.edit_flow import change_flow
+from alertops.services.access.door import find_flow, find_team
+from alertops.services.access.permissions import Action
+from alertops.services.flows.archive_flow import archive_flow, unarchive_flow
+from alertops.services.flows.create_flow import create_flow
+from alertops.services.flows.edit_flow import change_flow
 from alertops.services.pages import Page, Place, flows_of
-from alertops.services.permissions import Action
 from api.asking import actor, asking
 from api.blueprints import TeamBlueprint
 from api.extensions import session

@@ -8,12 +8,16 @@ from uuid import UUID
 from flask import url_for
 
 from alertops.models import Invitation
-from alertops.services.access import find_invitation, find_team
-from alertops.services.invitation_changes import change_invitation, resend_invitation, revoke_invitation
-from alertops.services.invitation_letters import SentInvitation, with_letters
-from alertops.services.invite import invite
+from alertops.services.access.door import find_invitation, find_team
+from alertops.services.access.permissions import Action
+from alertops.services.invitations.invitation_changes import (
+    change_invitation,
+    resend_invitation,
+    revoke_invitation,
+)
+from alertops.services.invitations.invitation_letters import SentInvitation, with_letters
+from alertops.services.invitations.invite import invite
 from alertops.services.pages import Page, Place, invitations_of
-from alertops.services.permissions import Action
 from api.asking import actor, asking
 from api.blueprints import TeamBlueprint
 from api.extensions import dispatcher, limits, session

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from alertops.models import User
-from alertops.services.change_password import change_password
-from alertops.services.delete_account import delete_account
-from alertops.services.memberships import memberships_of
-from alertops.services.rename_user import rename_user
-from alertops.services.verify_address import ask_for_address, ask_to_verify, verify_address
-from alertops.services.wall import beyond_the_wall
+from alertops.services.access.wall import beyond_the_wall
+from alertops.services.accounts.change_password import change_password
+from alertops.services.accounts.delete_account import delete_account
+from alertops.services.accounts.rename_user import rename_user
+from alertops.services.accounts.verify_address import ask_for_address, ask_to_verify, verify_address
+from alertops.services.teams.memberships import memberships_of
 from api.blueprints import PeopleBlueprint
 from api.client import calling_client
 from api.extensions import dispatcher, limits, session

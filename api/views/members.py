@@ -6,13 +6,13 @@ from typing import Any
 from uuid import UUID
 
 from alertops.models.team import Role
-from alertops.services.access import find_team
-from alertops.services.change_role import change_role
-from alertops.services.hand_over import hand_over
-from alertops.services.members import Member, members_of
+from alertops.services.access.door import find_team
+from alertops.services.access.permissions import Action
 from alertops.services.pages import Page, Place
-from alertops.services.permissions import Action
-from alertops.services.remove_member import remove_member
+from alertops.services.teams.change_role import change_role
+from alertops.services.teams.hand_over import hand_over
+from alertops.services.teams.members import Member, members_of
+from alertops.services.teams.remove_member import remove_member
 from api.asking import asking
 from api.blueprints import TeamBlueprint
 from api.extensions import session

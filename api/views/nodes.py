@@ -8,9 +8,9 @@ from uuid import UUID
 from flask import url_for
 
 from alertops.models import FlowNode
-from alertops.services.access import find_flow, find_node
-from alertops.services.edit_flow import add_node, change_node, remove_node, reorder_nodes
-from alertops.services.permissions import Action
+from alertops.services.access.door import find_flow, find_node
+from alertops.services.access.permissions import Action
+from alertops.services.flows.edit_flow import add_node, change_node, remove_node, reorder_nodes
 from api.asking import asking
 from api.blueprints import TeamBlueprint
 from api.extensions import session

@@ -6,12 +6,12 @@ from typing import Any
 from uuid import UUID
 
 from alertops.models import Outsider
-from alertops.services.access import find_outsider, find_team
-from alertops.services.confirm_outsider import ask_outsider, confirm_outsider
-from alertops.services.find_outsider import AddressedOutsider, find_alerted, find_asked
+from alertops.services.access.door import find_outsider, find_team
+from alertops.services.access.permissions import Action
+from alertops.services.invitations.confirm_outsider import ask_outsider, confirm_outsider
+from alertops.services.invitations.find_outsider import AddressedOutsider, find_alerted, find_asked
+from alertops.services.invitations.stop_alerts import stop_alerts
 from alertops.services.pages import Page, Place, outsiders_of
-from alertops.services.permissions import Action
-from alertops.services.stop_alerts import stop_alerts
 from api.asking import actor, asking
 from api.blueprints import PREFIX, Blueprint, TeamBlueprint
 from api.client import calling_client

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from alertops.services.answer_invitation import Answerer, accept_invitation, decline_invitation
-from alertops.services.find_invitation import (
+from alertops.services.access.wall import beyond_the_wall
+from alertops.services.invitations.answer_invitation import Answerer, accept_invitation, decline_invitation
+from alertops.services.invitations.find_invitation import (
     ShownInvitation,
     find_by_token,
     find_own,
     open_invitations_to,
 )
-from alertops.services.wall import beyond_the_wall
 from api.asking import require_person_if_any
 from api.blueprints import PREFIX, Blueprint, PeopleBlueprint
 from api.client import calling_client

@@ -6,11 +6,11 @@ from typing import Any
 from uuid import UUID
 
 from alertops.models import FlowRevision
-from alertops.services.access import find_flow, find_revision
-from alertops.services.compare_revisions import Comparison, compare_revisions
+from alertops.services.access.door import find_flow, find_revision
+from alertops.services.access.permissions import Action
+from alertops.services.flows.compare_revisions import Comparison, compare_revisions
+from alertops.services.flows.restore_revision import restore_revision
 from alertops.services.pages import Page, revisions_of
-from alertops.services.permissions import Action
-from alertops.services.restore_revision import restore_revision
 from api.asking import asking
 from api.blueprints import TeamBlueprint
 from api.extensions import session

@@ -6,8 +6,8 @@ from typing import Any
 from uuid import UUID
 
 from alertops.errors import NotFoundError
-from alertops.services.end_sessions import end_all_sessions, end_session
-from alertops.services.open_session import sessions_of
+from alertops.services.accounts.end_sessions import end_all_sessions, end_session
+from alertops.services.accounts.open_session import sessions_of
 from api.blueprints import PeopleBlueprint
 from api.extensions import session
 from api.schemas.accounts import SessionsSchema

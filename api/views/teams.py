@@ -8,12 +8,12 @@ from uuid import UUID
 from flask import url_for
 
 from alertops.models import Team
-from alertops.services.access import find_team
-from alertops.services.create_team import create_team
-from alertops.services.delete_team import Deletion, delete_team, preview_deletion
+from alertops.services.access.door import find_team
+from alertops.services.access.permissions import Action
 from alertops.services.pages import Page, Place, teams_of
-from alertops.services.permissions import Action
-from alertops.services.rename_team import rename_team
+from alertops.services.teams.create_team import create_team
+from alertops.services.teams.delete_team import Deletion, delete_team, preview_deletion
+from alertops.services.teams.rename_team import rename_team
 from api.asking import actor, asking, person
 from api.blueprints import PeopleBlueprint, TeamBlueprint
 from api.extensions import session

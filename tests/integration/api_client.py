@@ -15,7 +15,7 @@ from werkzeug.test import TestResponse
 
 from alertops.db import Base
 from alertops.models import User
-from alertops.services.open_session import Client, open_session
+from alertops.services.accounts.open_session import Client, open_session
 from api.extensions import db
 from api.tokens import token_pair
 

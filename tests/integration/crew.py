@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session, sessionmaker
 from alertops import models
 from alertops.models import Membership, Team
 from alertops.models.team import Role
-from alertops.services import actor
-from alertops.services.actor import Asking
-from alertops.services.permissions import Action
+from alertops.services.access import actor
+from alertops.services.access.actor import Asking
+from alertops.services.access.permissions import Action
 from tests.integration.api_client import Person, person
 from tests.integration.world import Queue
 

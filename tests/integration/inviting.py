@@ -10,9 +10,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from alertops.models import Invitation, Letter, User
-from alertops.services.mail_token import mint
-from alertops.services.open_session import Client
-from alertops.services.take_up_invitations import take_up_invitations
+from alertops.services.accounts.open_session import Client
+from alertops.services.invitations.take_up_invitations import take_up_invitations
+from alertops.services.letters.mail_token import mint
 from tests.integration.api_client import API, Person, person
 
 

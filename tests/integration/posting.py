@@ -19,7 +19,7 @@ from alertops.config import Timing
 from alertops.escalation.states import UNFINISHED, AttemptStatus
 from alertops.models import Letter
 from alertops.services.dispatch import Dispatcher
-from alertops.services.send_letter import Post, send_letter
+from alertops.services.letters.send_letter import Post, send_letter
 from tests.integration.world import Broker
 
 Behaviour = Callable[[EmailMessage], None]

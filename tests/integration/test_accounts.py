@@ -15,7 +15,7 @@ from werkzeug.test import TestResponse
 
 from alertops.db import Base
 from alertops.models import User
-from alertops.services.refresh_token import RefreshToken
+from alertops.services.accounts.refresh_token import RefreshToken
 from tests.integration.api_client import API, assert_problem, person
 
 PASSWORD = "correct horse battery staple"
@@ -94,7 +94,8 @@ def test_an_unknown_address_takes_as_long_as_a_wrong_password(
         return PasswordHasher().verify(stored, password)
 
     monkeypatch.setattr(
-        "alertops.services.passwords._hasher", SimpleNamespace(verify=verify, hash=PasswordHasher().hash)
+        "alertops.services.accounts.passwords._hasher",
+        SimpleNamespace(verify=verify, hash=PasswordHasher().hash),
     )
     assert login(client, password="not the password").status_code == 401
     assert login(client, email="nobody@example.org").status_code == 401

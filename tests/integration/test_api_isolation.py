@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 from werkzeug.routing import Rule
 
 from alertops.models import Outsider
-from alertops.services import access, pages
+from alertops.services import pages
+from alertops.services.access import door
 from tests.integration.api_client import API, Person, a_flow, a_node, assert_problem, person, row_counts
 
 # What a route needs in its body to get past validation; a new route with a body must be added here.
@@ -97,13 +98,13 @@ def stranger(app: Flask, request: pytest.FixtureRequest) -> Person:
 
 
 @pytest.fixture(params=["with a lock", "without a lock"])
-def door(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The door of `access`, as it is, or broken: then only the wall in the database is left."""
+def lock(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The door, as it is, or broken: then only the wall in the database is left."""
     if request.param == "without a lock":
-        monkeypatch.setattr(access, "_with_role", lambda _, query, __: query.add_columns(literal("owner")))
+        monkeypatch.setattr(door, "_with_role", lambda _, query, __: query.add_columns(literal("owner")))
 
 
-@pytest.mark.usefixtures("door")
+@pytest.mark.usefixtures("lock")
 def test_a_stranger_finds_nothing_and_changes_nothing(
     app: Flask, ids: dict[str, Any], stranger: Person, session: Session
 ) -> None:

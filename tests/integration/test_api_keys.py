@@ -16,9 +16,9 @@ from werkzeug.test import TestResponse
 
 from alertops.errors import ConflictError
 from alertops.models import ApiKey, AuditEntry, Execution, FlowRevision, TimelineEntry
-from alertops.services.api_key_text import ApiKeyText
-from alertops.services.make_api_key import MAX_LIVE_KEYS, make_api_key
-from alertops.services.permissions import Action
+from alertops.services.access.api_key_text import ApiKeyText
+from alertops.services.access.permissions import Action
+from alertops.services.teams.make_api_key import MAX_LIVE_KEYS, make_api_key
 from tests.integration.api_client import API, a_flow, assert_problem, person
 from tests.integration.crew import Crew, asks, audited, crew, join, team_queue
 

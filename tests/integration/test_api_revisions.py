@@ -156,7 +156,7 @@ def test_a_revision_outlives_the_account_of_its_author(
 def test_after_the_last_revision_that_is_kept_there_are_no_edits(
     flow: EditedFlow, monkeypatch: pytest.MonkeyPatch, session: Session
 ) -> None:
-    monkeypatch.setattr("alertops.services.edit_flow.MAX_REVISIONS", 2)
+    monkeypatch.setattr("alertops.services.flows.edit_flow.MAX_REVISIONS", 2)
     flow.edit("PATCH", body={"name": "Two"})
     before = row_counts(session)
     problem = assert_problem(flow.call("PATCH", body={"name": "Three"}), 409)

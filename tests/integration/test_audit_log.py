@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from alertops.models import AuditEntry
-from alertops.services.audit_log import EXPORT_PAGE
+from alertops.services.access.audit_log import EXPORT_PAGE
 from tests.integration.api_client import a_flow, assert_problem
 from tests.integration.crew import Crew, audited, crew
 

@@ -23,13 +23,13 @@ from alertops.models import (
     Step,
     TimelineEntry,
 )
+from alertops.services.access.permissions import Action
 from alertops.services.acknowledge import acknowledge
 from alertops.services.cancel_executions import CANCELLABLE
 from alertops.services.claim_attempt import Claim, claim_attempt
-from alertops.services.delete_team import Deletion, delete_team
 from alertops.services.keys import AttemptKey
-from alertops.services.permissions import Action
 from alertops.services.resolve import resolve
+from alertops.services.teams.delete_team import Deletion, delete_team
 from alertops.verify.history import within
 from alertops.verify.promises import Verdict, judge_rows
 from alertops.verify.read import read_histories

@@ -16,19 +16,19 @@ from sqlalchemy.orm import Session, sessionmaker
 from alertops.errors import AlertOpsError
 from alertops.escalation.decision import Reason
 from alertops.models import Execution, Flow, Membership, Step, Team
+from alertops.services.access.actor import Person
+from alertops.services.access.permissions import Action
 from alertops.services.acknowledge import acknowledge
-from alertops.services.actor import Person
-from alertops.services.archive_flow import unarchive_flow
 from alertops.services.claim_attempt import Claim, NoClaim, claim_attempt
-from alertops.services.create_flow import create_flow
-from alertops.services.delete_team import Deletion, delete_team
 from alertops.services.dispatch import Dispatcher
 from alertops.services.fire_step import fire_step
+from alertops.services.flows.archive_flow import unarchive_flow
+from alertops.services.flows.create_flow import create_flow
+from alertops.services.flows.lock_flow import Editor, lock_flow
 from alertops.services.keys import AttemptKey, StepKey
 from alertops.services.lock import lock_execution
-from alertops.services.lock_flow import Editor, lock_flow
-from alertops.services.permissions import Action
 from alertops.services.start_execution import Alert, Started, start_execution
+from alertops.services.teams.delete_team import Deletion, delete_team
 from tests.integration.api_client import a_flow
 from tests.integration.crew import asks
 from tests.integration.world import Broker, Queue, World, node

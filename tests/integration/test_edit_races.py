@@ -20,11 +20,11 @@ from werkzeug.test import TestResponse
 
 from alertops.errors import ConflictError
 from alertops.models import Execution, Flow, FlowNode
-from alertops.services.actor import Person as Actor
-from alertops.services.archive_flow import archive_flow
+from alertops.services.access.actor import Person as Actor
 from alertops.services.dispatch import Dispatcher
-from alertops.services.edit_flow import change_flow, remove_node
-from alertops.services.lock_flow import Editor, lock_flow
+from alertops.services.flows.archive_flow import archive_flow
+from alertops.services.flows.edit_flow import change_flow, remove_node
+from alertops.services.flows.lock_flow import Editor, lock_flow
 from alertops.services.start_execution import Alert, Started, start_execution
 from tests.integration.api_client import Person, a_node, assert_problem, person
 from tests.integration.editing import EditedFlow, edited_flow, frozen

@@ -15,8 +15,8 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from alertops.errors import ConflictError
 from alertops.models import AuditEntry, Invitation, Letter, Membership, Team, User
-from alertops.services.answer_invitation import Answerer, accept_invitation, decline_invitation
-from alertops.services.open_session import Client
+from alertops.services.accounts.open_session import Client
+from alertops.services.invitations.answer_invitation import Answerer, accept_invitation, decline_invitation
 from tests.integration.api_client import API, Person, assert_problem, person, row_counts
 from tests.integration.inviting import (
     by_token,

@@ -18,9 +18,9 @@ from alertops.escalation.states import AttemptStatus
 from alertops.models import Letter, MailToken
 from alertops.models.letter import LetterKind
 from alertops.services.dispatch import LETTER_QUEUE, SEND_LETTER, Dispatcher
-from alertops.services.mail_token import find_letter, use_letter
+from alertops.services.letters.mail_token import find_letter, use_letter
+from alertops.services.letters.send_letter import POLICY
 from alertops.services.recover import recover
-from alertops.services.send_letter import POLICY
 from tests.integration.api_client import Person, person
 from tests.integration.inviting import invited
 from tests.integration.posting import PostOffice, token_in

@@ -17,9 +17,9 @@ from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from alertops.models import LoginSession, Throttle, User
-from alertops.services import limits as the_limits
-from alertops.services.limits import Limits, network_of
-from alertops.services.throttle import Limit
+from alertops.services.accounts import limits as the_limits
+from alertops.services.accounts.limits import Limits, network_of
+from alertops.services.accounts.throttle import Limit
 from tests.integration.api_client import API, Person, assert_problem, person
 from tests.integration.conftest import RecordingPublisher, application
 
@@ -33,7 +33,7 @@ _quick = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 @pytest.fixture(autouse=True)
 def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("alertops.services.passwords._hasher", _quick)
+    monkeypatch.setattr("alertops.services.accounts.passwords._hasher", _quick)
 
 
 @pytest.fixture

@@ -14,10 +14,10 @@ from sqlalchemy.orm import Session, sessionmaker
 from alertops.errors import ConflictError, NotFoundError
 from alertops.models import AuditEntry, Membership, User
 from alertops.models.team import Role
-from alertops.services.change_role import change_role
-from alertops.services.hand_over import hand_over
-from alertops.services.permissions import Action
-from alertops.services.remove_member import remove_member
+from alertops.services.access.permissions import Action
+from alertops.services.teams.change_role import change_role
+from alertops.services.teams.hand_over import hand_over
+from alertops.services.teams.remove_member import remove_member
 from tests.integration.api_client import Person, a_flow, assert_problem, person
 from tests.integration.crew import Crew, asks, audited, crew, join, roles, team_queue
 from tests.integration.world import Queue, World, node

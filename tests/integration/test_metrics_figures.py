@@ -16,9 +16,9 @@ from alertops.channels.base import ChannelError
 from alertops.models import BrokerEpoch, Flow, Team
 from alertops.models.letter import LetterKind
 from alertops.services.acknowledge import acknowledge
+from alertops.services.letters.write_letter import write_letter
 from alertops.services.recover import Recovered
 from alertops.services.resolve import resolve
-from alertops.services.write_letter import write_letter
 from tests.figures import read_figures
 from tests.integration.conftest import RecordingPublisher, application
 from tests.integration.posting import PostOffice

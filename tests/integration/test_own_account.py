@@ -14,10 +14,10 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from alertops.errors import ConflictError
 from alertops.models import Execution, FlowRevision, LoginSession, Membership, Team, TimelineEntry, User
+from alertops.services.accounts.delete_account import delete_account
+from alertops.services.accounts.limits import Limits
+from alertops.services.accounts.open_session import Client, open_session
 from alertops.services.acknowledge import acknowledge
-from alertops.services.delete_account import delete_account
-from alertops.services.limits import Limits
-from alertops.services.open_session import Client, open_session
 from tests.integration.api_client import API, Person, a_flow, assert_problem, person, row_counts
 from tests.integration.world import Queue, World, node
 
@@ -30,7 +30,7 @@ _quick = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 @pytest.fixture(autouse=True)
 def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("alertops.services.passwords._hasher", _quick)
+    monkeypatch.setattr("alertops.services.accounts.passwords._hasher", _quick)
 
 
 def with_password(person: Person, session: Session) -> Person:

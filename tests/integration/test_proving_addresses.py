@@ -28,8 +28,8 @@ _quick = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 @pytest.fixture(autouse=True)
 def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("alertops.services.passwords._hasher", _quick)
-    monkeypatch.setattr("alertops.services.passwords._NOBODYS_HASH", _quick.hash("nobody"))
+    monkeypatch.setattr("alertops.services.accounts.passwords._hasher", _quick)
+    monkeypatch.setattr("alertops.services.accounts.passwords._NOBODYS_HASH", _quick.hash("nobody"))
 
 
 @pytest.fixture

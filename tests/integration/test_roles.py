@@ -19,13 +19,13 @@ from alertops.models import ApiKey, Invitation, Membership, Outsider, Team
 from alertops.models.api_key import Scope
 from alertops.models.letter import LetterKind
 from alertops.models.team import Role
-from alertops.services.actor import Person as Caller
-from alertops.services.api_key_text import ApiKeyText
-from alertops.services.create_flow import create_flow
+from alertops.services.access.actor import Person as Caller
+from alertops.services.access.api_key_text import ApiKeyText
+from alertops.services.access.permissions import Action, role_may, scopes_may
 from alertops.services.dispatch import Dispatcher
-from alertops.services.permissions import Action, role_may, scopes_may
+from alertops.services.flows.create_flow import create_flow
+from alertops.services.letters.write_letter import write_letter
 from alertops.services.start_execution import Alert, start_execution
-from alertops.services.write_letter import write_letter
 from api import BLUEPRINTS
 from api.blueprints import TeamBlueprint
 from tests.integration.api_client import Person, a_node, person

@@ -13,12 +13,12 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from alertops.errors import AuthenticationError
 from alertops.models import LoginSession, User
-from alertops.services.authenticate import authenticate
-from alertops.services.end_sessions import end_all_sessions, end_session
-from alertops.services.open_session import Client, OpenSession, open_session
-from alertops.services.passwords import hash_password
-from alertops.services.refresh_session import refresh_session
-from alertops.services.refresh_token import RefreshToken
+from alertops.services.access.authenticate import authenticate
+from alertops.services.accounts.end_sessions import end_all_sessions, end_session
+from alertops.services.accounts.open_session import Client, OpenSession, open_session
+from alertops.services.accounts.passwords import hash_password
+from alertops.services.accounts.refresh_session import refresh_session
+from alertops.services.accounts.refresh_token import RefreshToken
 from tests.integration.world import Queue
 
 Sessions = sessionmaker[Session]

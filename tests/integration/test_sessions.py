@@ -13,9 +13,9 @@ from sqlalchemy.orm import Session, sessionmaker
 from werkzeug.test import TestResponse
 
 from alertops.models import LoginSession
-from alertops.services.open_session import MAX_SESSIONS, Client, open_session, sessions_of
-from alertops.services.refresh_session import GRACE
-from alertops.services.refresh_token import RefreshToken
+from alertops.services.accounts.open_session import MAX_SESSIONS, Client, open_session, sessions_of
+from alertops.services.accounts.refresh_session import GRACE
+from alertops.services.accounts.refresh_token import RefreshToken
 from tests.integration.api_client import API, Person, assert_problem, person
 
 Sessions = sessionmaker[Session]

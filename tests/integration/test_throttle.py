@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from alertops.errors import ThrottledError
 from alertops.models import Throttle
-from alertops.services.throttle import Count, Limit, give_back, take
+from alertops.services.accounts.throttle import Count, Limit, give_back, take
 
 MINUTE = timedelta(minutes=1)
 THREE = Limit("three", burst=3, interval=MINUTE)

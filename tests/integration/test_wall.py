@@ -18,8 +18,8 @@ import api
 from alertops.db import Base
 from alertops.models import Execution, Team, User
 from alertops.models.api_key import Scope
-from alertops.services.actor import Person, Program
-from alertops.services.wall import WALLED_ROLE, beyond_the_wall, raise_the_wall
+from alertops.services.access.actor import Person, Program
+from alertops.services.access.wall import WALLED_ROLE, beyond_the_wall, raise_the_wall
 from api.extensions import db
 from tests.integration.api_client import person
 from tests.integration.furnishing import Tenant, furnish
@@ -33,7 +33,7 @@ GLOBAL = {
 }
 # Who lowers the wall, and for what.
 BEYOND = {
-    "alertops/services/create_team.py": "nobody is in a team yet that does not exist",
+    "alertops/services/teams/create_team.py": "nobody is in a team yet that does not exist",
     "api/views/received_invitations.py": "who is invited is not in the team yet",
     "api/views/me.py": "an address may be somebody else's; one that is proved joins teams",
 }

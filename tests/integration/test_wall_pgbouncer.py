@@ -19,8 +19,8 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from alertops.db import session_factory
 from alertops.models import Execution
-from alertops.services.actor import Person
-from alertops.services.wall import raise_the_wall
+from alertops.services.access.actor import Person
+from alertops.services.access.wall import raise_the_wall
 from deploy.local import binaries, ports
 from deploy.local.account import unprivileged
 from tests.integration.api_client import a_flow, person

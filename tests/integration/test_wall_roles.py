@@ -14,8 +14,8 @@ from sqlalchemy.pool import NullPool
 
 from alertops.models import Execution
 from alertops.schema import is_current, migrate
-from alertops.services.actor import Person
-from alertops.services.wall import WALLED_ROLE, raise_the_wall
+from alertops.services.access.actor import Person
+from alertops.services.access.wall import WALLED_ROLE, raise_the_wall
 from deploy.local.databases import create_database, drop_database
 from deploy.local.stack import PrivateStack
 from tests.integration.furnishing import furnish

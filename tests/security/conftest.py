@@ -114,7 +114,7 @@ def _outsider(app: Flask, team: str, name: str) -> str:
 @pytest.fixture(autouse=True)
 def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
     """As good as any for what is tested here, and a hundred times faster."""
-    monkeypatch.setattr("alertops.services.passwords._hasher", QUICK)
+    monkeypatch.setattr("alertops.services.accounts.passwords._hasher", QUICK)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from alertops.channels.base import ChannelError
 from alertops.config import load_settings
 from alertops.db import Base, session_factory
 from alertops.logs import QUIET, configure_logging
-from alertops.services.refresh_token import RefreshToken
+from alertops.services.accounts.refresh_token import RefreshToken
 from tasks.publisher import ConfirmingPublisher
 from tests.api_environment import api_environment
 from tests.integration.api_client import API

@@ -9,7 +9,7 @@ import pytest
 
 from alertops.channels.letter import LetterText, build_letter
 from alertops.models.letter import LetterKind
-from alertops.services.letter_texts import LetterFacts, text_of
+from alertops.services.letters.letter_texts import LetterFacts, text_of
 
 TOKEN = "mlt_0123456789012345678901234567890123456789012"
 URL = "https://alertops.example.org"

@@ -3,9 +3,9 @@
 Revision: 0008
 Follows: 0007
 
-The policies hold for that one role (`alertops/services/wall.py` takes it on) and let all others pass, also
-those that do not own the tables: workers and tools work for all teams, and a row that is hidden from recovery
-is an alert that is lost.
+The policies hold for that one role (`alertops.services.access.wall` takes it on) and let all others pass,
+also those that do not own the tables: workers and tools work for all teams, and a row that is hidden
+from recovery is an alert that is lost.
 """
 
 from __future__ import annotations
