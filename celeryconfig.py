@@ -59,6 +59,7 @@ imports = (
     "tasks.leaving",
     "tasks.canary",
     "tasks.fire_step",
+    "tasks.fire_timer",
     "tasks.send_attempt",
     "tasks.send_letter",
     "tasks.recover",

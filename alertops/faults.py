@@ -55,6 +55,9 @@ class Point(StrEnum):
     BEFORE_FIRE = "before_fire"  # a step is fired, and will never have been
     AFTER_FIRE = "after_fire"  # it has fired; nobody was woken for its attempts, or for the next step
 
+    BEFORE_TIMER = "before_timer"  # a timer did what it is for, and will never have
+    AFTER_TIMER = "after_timer"  # it has; nobody was woken for what follows
+
     BEFORE_CLAIM = "before_claim"  # an attempt is claimed, and will never have been
     AFTER_CLAIM = "after_claim"  # the lease runs; the provider was not called
     AFTER_OPEN = "after_open"  # the provider listens; nothing was said that cannot be taken back

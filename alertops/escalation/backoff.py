@@ -1,16 +1,14 @@
-"""How long to wait before attempt n: exponential, capped, spread by jitter.
+"""How long to wait before attempt n: exponential, capped, spread by jitter, within a budget.
 
-The jitter only shortens a pause, and by a fifth at most: the cap stays a cap, and targets that failed
-together do not come back together (M. Brooker, "Exponential Backoff And Jitter", 2015).
+The jitter only shortens a pause: the cap stays a cap, and targets that failed together do not come back
+together (M. Brooker, "Exponential Backoff And Jitter", 2015).
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from alertops.escalation.flow import RetryPolicy
-
-JITTER_SHARE = 0.2
 
 
 def pause_before(policy: RetryPolicy, attempt: int, jitter: float) -> timedelta:
@@ -20,4 +18,19 @@ def pause_before(policy: RetryPolicy, attempt: int, jitter: float) -> timedelta:
     # At most 20 attempts and a factor of at most 10: the largest power is 10**18, which a float holds.
     exponential = policy.backoff_seconds * policy.backoff_factor ** (attempt - 2)
     capped = min(exponential, policy.max_backoff_seconds)
-    return timedelta(seconds=capped * (1 - JITTER_SHARE * jitter))
+    return timedelta(seconds=capped * (1 - policy.jitter * jitter))
+
+
+def retry_due_at(
+    policy: RetryPolicy, attempt: int, jitter: float, *, began_at: datetime, now: datetime
+) -> datetime | None:
+    """When `attempt` (2 or more) is due if the one before it failed now; None when there is not to be one.
+
+    `began_at` is when the first attempt was due: the budget counts from there.
+    """
+    if attempt > policy.max_attempts:
+        return None
+    due_at = now + pause_before(policy, attempt, jitter)
+    if policy.budget_seconds is not None and due_at > began_at + timedelta(seconds=policy.budget_seconds):
+        return None
+    return due_at

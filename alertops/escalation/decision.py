@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from alertops.escalation.plan import PlannedStep
-from alertops.escalation.states import AttemptStatus, ExecutionStatus
+from alertops.escalation.plan import Course, PlannedStep
+from alertops.escalation.states import AttemptStatus, ExecutionStatus, TimerKind
 
 
 class Reason(StrEnum):
@@ -28,6 +28,13 @@ class Reason(StrEnum):
     UNREACHED = "unreached"  # nobody was told: do not wait for an answer
     EXHAUSTED = "exhausted"
     ANSWERED = "answered"
+    ACK_TIMED_OUT = "ack_timed_out"  # acknowledged, and not resolved in time
+    SNOOZE_OVER = "snooze_over"
+    RESOLVED_BY_TIME = "resolved_by_time"  # nobody said for so long that it goes on
+    UNSNOOZED = "unsnoozed"
+    ESCALATED = "escalated"
+    REASSIGNED = "reassigned"
+    REBASED = "rebased"
     ALREADY = "already"  # it is so already: repeating is fine
     REFUSED = "refused"  # not possible from this state
 
@@ -40,6 +47,35 @@ class FireStep:
 @dataclass(frozen=True)
 class PlanStep:
     planned: PlannedStep
+
+
+@dataclass(frozen=True)
+class ReplanStep:
+    """What waits is another node, or another time, under the same number; due then, or before."""
+
+    planned: PlannedStep
+    due_at: datetime
+
+
+@dataclass(frozen=True)
+class SetCourse:
+    """Due times are counted from something else, from the step with this number on."""
+
+    course: Course
+    from_step: int
+
+
+@dataclass(frozen=True)
+class SetTimer:
+    kind: TimerKind
+    due_at: datetime
+
+
+@dataclass(frozen=True)
+class CancelTimers:
+    """There is nothing to wait for any more, as far as these go."""
+
+    kinds: tuple[TimerKind, ...]
 
 
 @dataclass(frozen=True)
@@ -71,12 +107,31 @@ class BringForward:
 
 
 @dataclass(frozen=True)
+class CancelStep:
+    """What waits is not in the plan any more."""
+
+    step: int
+
+
+@dataclass(frozen=True)
 class CancelWaiting:
     """Cancel the waiting step and the scheduled attempts; what is being sent is not called back."""
 
 
 Effect = (
-    FireStep | PlanStep | WakeAgain | ClaimAttempt | EndAttempt | RetryAttempt | BringForward | CancelWaiting
+    FireStep
+    | PlanStep
+    | ReplanStep
+    | SetCourse
+    | SetTimer
+    | CancelTimers
+    | WakeAgain
+    | ClaimAttempt
+    | EndAttempt
+    | RetryAttempt
+    | BringForward
+    | CancelStep
+    | CancelWaiting
 )
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
-from alertops.escalation.states import AttemptStatus, StepStatus
+from alertops.escalation.flow import Flow
+from alertops.escalation.plan import Firing
+from alertops.escalation.states import AttemptStatus, StepStatus, TimerKind, TimerStatus
 
 
-@dataclass(frozen=True)
-class WaitingStep:
-    """The one step that an execution waits for; there is never more than one."""
+class Due(NamedTuple):
+    """The step that waits, and when it is due."""
 
     number: int
     due_at: datetime
@@ -20,7 +22,7 @@ class WaitingStep:
 class Progress:
     """How far an execution is, apart from the attempt that an event is about."""
 
-    waiting: WaitingStep | None
+    waiting: Due | None
     reached: bool  # another attempt of the same step was delivered
     open_in_step: int  # other attempts of the same step, scheduled or sending
     open_elsewhere: int  # the same, of other steps
@@ -31,6 +33,7 @@ class StepWoken:
     """A wake-up for a step arrived."""
 
     step: int
+    firing: Firing
     status: StepStatus
     due_at: datetime
 
@@ -47,6 +50,7 @@ class NobodyToTell:
 class AttemptWoken:
     """A wake-up for an attempt arrived."""
 
+    step: int
     status: AttemptStatus
     due_at: datetime
     lease_until: datetime | None
@@ -74,6 +78,7 @@ class AttemptEnded:
     permanent: bool
     may_repeat: bool
     jitter: float
+    began_at: datetime  # when the first attempt at this target was due
     progress: Progress
 
 
@@ -89,7 +94,54 @@ class Resolve:
 
 @dataclass(frozen=True)
 class Cancel:
-    """It is not wanted any more: its team is deleted."""
+    """It is not wanted any more, or its team is deleted."""
 
 
-Event = StepWoken | NobodyToTell | AttemptWoken | LeaseExpired | AttemptEnded | Acknowledge | Resolve | Cancel
+@dataclass(frozen=True)
+class Snooze:
+    """Nobody is to be told until then."""
+
+    until: datetime
+
+
+@dataclass(frozen=True)
+class Unsnooze:
+    """It is to go on now."""
+
+
+@dataclass(frozen=True)
+class Escalate:
+    """This step, the one that comes next, is not to wait. Named, so that asking twice skips nobody."""
+
+    step: int
+
+
+@dataclass(frozen=True)
+class Reassign:
+    """Another flow is to be run, from its beginning; `same` if it is what is being run already."""
+
+    flow: Flow
+    same: bool
+
+
+@dataclass(frozen=True)
+class Rebase:
+    """It is to go on with another revision of its flow; `open_attempts` are scheduled or being sent."""
+
+    flow: Flow
+    open_attempts: int
+
+
+@dataclass(frozen=True)
+class TimerWoken:
+    """A wake-up for a timer arrived."""
+
+    kind: TimerKind
+    status: TimerStatus
+    due_at: datetime
+
+
+Operation = Acknowledge | Resolve | Cancel | Snooze | Unsnooze | Escalate | Reassign | Rebase
+"""What people ask of an execution."""
+
+Event = StepWoken | NobodyToTell | AttemptWoken | LeaseExpired | AttemptEnded | TimerWoken | Operation

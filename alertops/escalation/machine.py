@@ -22,21 +22,22 @@
                                                    and reached nobody, the next one is brought
                                                    forward; when nothing is left, exhausted
 
-    Acknowledge, Resolve, Cancel ─────────────────▶ cancel what waits; or refuse; or nothing to do
+    TimerWoken ── cancelled, or fired already ────▶ stale
+        │────────── due later ───────────────────▶ early: wake again at the due time
+        └────────── due ─────────────────────────▶ it comes back, or is resolved
+
+What people ask for, acknowledge, snooze, escalate and the rest, is decided in `operations.py`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
-from alertops.escalation.backoff import pause_before
+from alertops.escalation.backoff import retry_due_at
 from alertops.escalation.decision import (
     BringForward,
-    CancelWaiting,
     ClaimAttempt,
     Decision,
-    Effect,
     EndAttempt,
     FireStep,
     PlanStep,
@@ -45,45 +46,31 @@ from alertops.escalation.decision import (
     WakeAgain,
 )
 from alertops.escalation.events import (
-    Acknowledge,
     AttemptEnded,
     AttemptWoken,
-    Cancel,
     Event,
     LeaseExpired,
     NobodyToTell,
     Progress,
-    Resolve,
     StepWoken,
+    TimerWoken,
 )
-from alertops.escalation.flow import Flow, Node, OnFailure, OnUnknown
-from alertops.escalation.plan import planned_step
-from alertops.escalation.states import TERMINAL, UNFINISHED, AttemptStatus, ExecutionStatus, StepStatus
+from alertops.escalation.flow import Node, OnFailure, OnUnknown
+from alertops.escalation.operations import come_back, end, operate
+from alertops.escalation.plan import next_position, plan_step
+from alertops.escalation.state import State
+from alertops.escalation.states import (
+    TERMINAL,
+    UNFINISHED,
+    AttemptStatus,
+    ExecutionStatus,
+    StepStatus,
+    TimerKind,
+    TimerStatus,
+)
 
 # A message that takes its worker down with it each time must not be claimed for ever.
 MAX_CLAIMS = 10
-
-_ANSWERS: dict[type[Acknowledge | Resolve | Cancel], ExecutionStatus] = {
-    Acknowledge: ExecutionStatus.ACKNOWLEDGED,
-    Resolve: ExecutionStatus.RESOLVED,
-    Cancel: ExecutionStatus.CANCELLED,
-}
-
-
-@dataclass(frozen=True)
-class State:
-    """What is known of an execution, read under its row lock."""
-
-    status: ExecutionStatus
-    flow: Flow
-    anchor_at: datetime
-
-    @property
-    def running(self) -> bool:
-        return self.status is ExecutionStatus.RUNNING
-
-    def node_of(self, step: int) -> Node:
-        return self.flow.nodes[(step - 1) % len(self.flow.nodes)]
 
 
 def decide(state: State, event: Event, now: datetime) -> Decision:
@@ -99,8 +86,10 @@ def decide(state: State, event: Event, now: datetime) -> Decision:
             return _lease_expired(state, event, now)
         case AttemptEnded():
             return _attempt_ended(state, event, now)
-        case Acknowledge() | Resolve() | Cancel():
-            return _answer(state.status, _ANSWERS[type(event)])
+        case TimerWoken():
+            return _timer_woken(state, event, now)
+        case _:
+            return operate(state, event, now)
 
 
 def _step_woken(state: State, event: StepWoken, now: datetime) -> Decision:
@@ -108,9 +97,28 @@ def _step_woken(state: State, event: StepWoken, now: datetime) -> Decision:
         return Decision(Reason.STALE)
     if event.due_at > now:
         return Decision(Reason.EARLY, (WakeAgain(event.due_at),))
-    following = planned_step(state.flow, state.anchor_at, event.step + 1)
-    plan_next: tuple[Effect, ...] = (PlanStep(following),) if following else ()
-    return Decision(Reason.DUE, (FireStep(event.step), *plan_next))
+    place = next_position(state.flow, {*state.leg.fired, event.firing})
+    if place is None:
+        return Decision(Reason.DUE, (FireStep(event.step),))
+    following = plan_step(state.flow, state.course, place, event.step + 1)
+    return Decision(Reason.DUE, (FireStep(event.step), PlanStep(following)))
+
+
+def _timer_woken(state: State, event: TimerWoken, now: datetime) -> Decision:
+    if event.status is not TimerStatus.WAITING:
+        return Decision(Reason.STALE)
+    if event.due_at > now:
+        return Decision(Reason.EARLY, (WakeAgain(event.due_at),))
+    # Anchored: when it comes back does not depend on when the wake-up was heard.
+    match event.kind, state.status:
+        case TimerKind.ACK_TIMEOUT, ExecutionStatus.ACKNOWLEDGED:
+            return come_back(state, event.due_at, Reason.ACK_TIMED_OUT)
+        case TimerKind.SNOOZE, ExecutionStatus.SNOOZED:
+            return come_back(state, event.due_at, Reason.SNOOZE_OVER)
+        case TimerKind.RESOLVE, status if status not in TERMINAL:
+            return end(state, ExecutionStatus.RESOLVED, Reason.RESOLVED_BY_TIME)
+        case _:
+            return Decision(Reason.STALE)
 
 
 def _attempt_woken(state: State, event: AttemptWoken, now: datetime) -> Decision:
@@ -120,7 +128,7 @@ def _attempt_woken(state: State, event: AttemptWoken, now: datetime) -> Decision
         if event.lease_until is not None and event.lease_until > now:
             return Decision(Reason.LEASED, (WakeAgain(event.lease_until),))
         return Decision(Reason.EXPIRED)
-    if not state.running:
+    if not state.runs(event.step):
         return Decision(Reason.STALE, (EndAttempt(AttemptStatus.CANCELLED),))
     if event.due_at > now:
         return Decision(Reason.EARLY, (WakeAgain(event.due_at),))
@@ -130,15 +138,15 @@ def _attempt_woken(state: State, event: AttemptWoken, now: datetime) -> Decision
 def _lease_expired(state: State, event: LeaseExpired, now: datetime) -> Decision:
     # An earlier claim, or an earlier attempt, may have been transmitted even if this one was not.
     uncertain = event.transmitted or event.may_repeat
-    if not state.running:
-        end = AttemptStatus.UNKNOWN if uncertain else AttemptStatus.CANCELLED
-        return Decision(Reason.STALE, (EndAttempt(end),))
+    if not state.runs(event.step):
+        outcome = AttemptStatus.UNKNOWN if uncertain else AttemptStatus.CANCELLED
+        return _left_behind(state, event.step, EndAttempt(outcome), event.progress, now)
     held = event.transmitted and state.node_of(event.step).on_unknown is OnUnknown.HOLD
     if held or event.claims >= MAX_CLAIMS:
-        end = AttemptStatus.UNKNOWN if uncertain else AttemptStatus.FAILED
+        outcome = AttemptStatus.UNKNOWN if uncertain else AttemptStatus.FAILED
         settled = _settle_target(state, event.step, event.progress, now)
         reason = Reason.HELD if held else Reason.GAVE_UP
-        return Decision(reason, (EndAttempt(end), *settled.effects), settled.to)
+        return Decision(reason, (EndAttempt(outcome), *settled.effects), settled.to)
     if event.transmitted:
         return Decision(Reason.RESEND, (ClaimAttempt(may_repeat=True),))
     return Decision(Reason.RECLAIM, (ClaimAttempt(may_repeat=event.may_repeat),))
@@ -146,19 +154,32 @@ def _lease_expired(state: State, event: LeaseExpired, now: datetime) -> Decision
 
 def _attempt_ended(state: State, event: AttemptEnded, now: datetime) -> Decision:
     ended = EndAttempt(_as_recorded(event))
-    if not state.running:
-        return Decision(Reason.STALE, (ended,))
+    if not state.runs(event.step):
+        return _left_behind(state, event.step, ended, event.progress, now)
     if event.outcome is AttemptStatus.DELIVERED:
         settled = _settle(state, event.step, event.progress, now, escalate=False)
         return Decision(Reason.REACHED, (ended, *settled.effects), settled.to)
-    node = state.node_of(event.step)
-    held = event.outcome is AttemptStatus.UNKNOWN and node.on_unknown is OnUnknown.HOLD
-    if not event.permanent and not held and event.attempt < node.retry.max_attempts:
-        due_at = now + pause_before(node.retry, event.attempt + 1, event.jitter)
-        may_repeat = event.may_repeat or event.outcome is AttemptStatus.UNKNOWN
-        return Decision(Reason.RETRY, (ended, RetryAttempt(event.attempt + 1, due_at, may_repeat)))
+    retry = _retry(state.node_of(event.step), event, now)
+    if retry is not None:
+        return Decision(Reason.RETRY, (ended, retry))
     settled = _settle_target(state, event.step, event.progress, now)
     return Decision(settled.reason, (ended, *settled.effects), settled.to)
+
+
+def _retry(node: Node, event: AttemptEnded, now: datetime) -> RetryAttempt | None:
+    """The next attempt, when one can help, none is being risked, and there is one left."""
+    uncertain = event.outcome is AttemptStatus.UNKNOWN
+    if event.permanent or (uncertain and node.on_unknown is OnUnknown.HOLD):
+        return None
+    number = event.attempt + 1
+    due_at = retry_due_at(node.retry, number, event.jitter, began_at=event.began_at, now=now)
+    return None if due_at is None else RetryAttempt(number, due_at, event.may_repeat or uncertain)
+
+
+def _left_behind(state: State, step: int, ended: EndAttempt, progress: Progress, now: datetime) -> Decision:
+    """An attempt that nobody waits for any more ends; the execution may have waited for nothing else."""
+    settled = _settle(state, step, progress, now, escalate=False)
+    return Decision(Reason.STALE, (ended,), settled.to)
 
 
 def _as_recorded(event: AttemptEnded) -> AttemptStatus:
@@ -187,12 +208,3 @@ def _settle(state: State, step: int, progress: Progress, now: datetime, *, escal
     if escalate and waiting.number == step + 1 and waiting.due_at > now:
         return Decision(Reason.UNREACHED, (BringForward(waiting.number, now),))
     return Decision(Reason.SETTLED)
-
-
-def _answer(status: ExecutionStatus, to: ExecutionStatus) -> Decision:
-    """Somebody takes it, or says that it is over or not wanted: what waits is cancelled. Repeat it freely."""
-    if status is to:
-        return Decision(Reason.ALREADY)
-    if status in TERMINAL:
-        return Decision(Reason.REFUSED)
-    return Decision(Reason.ANSWERED, (CancelWaiting(),), to)

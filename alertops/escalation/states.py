@@ -10,17 +10,20 @@ class ExecutionStatus(StrEnum):
 
     ::
 
-                     acknowledge            resolve
-        running ───────────────▶ acknowledged ─────▶ resolved
-           │  ▲                        ▲                ▲
-           │  └─ (snoozed) ────────────┤                │
-           │ nothing left to do        │ acknowledge    │ resolve, from any open state
-           └──────────▶ exhausted ─────┴────────────────┘
-
-        (any of these four) ── cancel: the team is deleted ──▶ cancelled
+                  acknowledge                             resolve, or nobody did in time
+        running ──────────────▶ acknowledged ─┐       any of these four ──────────────────▶ resolved
+         ▲ │ │                   ▲            │
+         │ │ │ snooze            │ acknowledge│           cancel, or the team is deleted
+         │ │ └─────────▶ snoozed ┤            │       any of these four ──────────────────▶ cancelled
+         │ │               │     │            │
+         │ │ nothing left  │     │            │
+         │ └─────────▶ exhausted ┘            │
+         │                 │                  │
+         └─────────────────┴──────────────────┘
+           it comes back: not resolved in time, the snooze is over, escalated, reassigned
 
     `resolved` and `cancelled` are terminal. `exhausted` means that every node fired and nobody
-    answered; the last person told may still answer, so it can be acknowledged.
+    answered; the last person told may still answer, so it can be acknowledged, or snoozed.
     """
 
     RUNNING = "running"
@@ -40,6 +43,22 @@ OPEN_FOR_DEDUPLICATION = (
     ExecutionStatus.ACKNOWLEDGED,
     ExecutionStatus.SNOOZED,
 )
+
+
+class TimerKind(StrEnum):
+    """What an execution waits for beside its next step; one of each at most."""
+
+    ACK_TIMEOUT = "ack_timeout"  # it was acknowledged, and is not resolved: it comes back
+    SNOOZE = "snooze"  # the snooze is over: it comes back
+    RESOLVE = "resolve"  # nobody said that it is over, for so long that it is taken to be
+
+
+class TimerStatus(StrEnum):
+    """`waiting` until its time, then `fired`, or `cancelled` when there is nothing to wait for any more."""
+
+    WAITING = "waiting"
+    FIRED = "fired"
+    CANCELLED = "cancelled"
 
 
 class StepStatus(StrEnum):

@@ -14,6 +14,7 @@ from alertops.models.recovery_total import RecoveryTotal
 from alertops.models.team import Membership, Team
 from alertops.models.throttle import Throttle
 from alertops.models.timeline import TimelineEntry
+from alertops.models.timer import Timer
 from alertops.models.user import User
 
 __all__ = [
@@ -36,5 +37,6 @@ __all__ = [
     "Team",
     "Throttle",
     "TimelineEntry",
+    "Timer",
     "User",
 ]

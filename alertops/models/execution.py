@@ -34,8 +34,16 @@ class Execution(Base):
     dedup_key: Mapped[str | None]
     details: Mapped[dict[str, Any]]
     alert_count: Mapped[int] = mapped_column(server_default="1")
+    # What due times are counted from, and the earliest that any can be (`escalation.plan.Course`).
     anchor_at: Mapped[datetime]
+    not_before_at: Mapped[datetime | None]
+    # The number of the first step of the present leg: what came before it was left behind.
+    first_step: Mapped[int] = mapped_column(server_default="1")
+    # What it runs instead of a flow's revision, since it was handed to a person.
+    definition: Mapped[dict[str, Any] | None]
+    replay_of: Mapped[UUID | None] = mapped_column(ForeignKey("executions.id", ondelete="SET NULL"))
     created_at: Mapped[CreatedAt]
+    snoozed_until: Mapped[datetime | None]
     acknowledged_at: Mapped[datetime | None]
     # No foreign key, here and in timeline and revisions: who did it stays told when their account is gone.
     acknowledged_by: Mapped[UUID | None]
@@ -46,6 +54,7 @@ class Execution(Base):
             ["flow_id", "revision_number"], ["revisions.flow_id", "revisions.number"], ondelete="CASCADE"
         ),
         one_of("status", ExecutionStatus),
+        CheckConstraint("(status = 'snoozed') = (snoozed_until IS NOT NULL)", name="snoozed_until"),
         one_of("severity", SEVERITIES),
         length_of("summary", 1, MAX_SUMMARY),
         length_of("dedup_key", 1, MAX_DEDUP_KEY),
@@ -59,13 +68,17 @@ class Execution(Base):
         ),
         Index("ix_executions_team_created", "team_id", "created_at", "id"),
         Index("ix_executions_flow_revision", "flow_id", "revision_number"),
+        Index("ix_executions_replay_of", "replay_of", postgresql_where=text("replay_of IS NOT NULL")),
         # How many are open is asked at every scrape of the metrics; most of the table is not.
         Index("ix_executions_open_status", "status", postgresql_where=text(f"status IN ({_open})")),
     )
 
 
 class Step(Base):
-    """One firing of a node. `planned_at` comes from the plan; `due_at` may be brought forward."""
+    """One firing of a node. `planned_at` comes from the plan; `due_at` may be brought forward.
+
+    The node is the one of that id in the revision; no revision is what a person was handed.
+    """
 
     __tablename__ = "steps"
 
@@ -75,6 +88,9 @@ class Step(Base):
     number: Mapped[int] = mapped_column(primary_key=True)
     round: Mapped[int]
     node_index: Mapped[int]
+    node_id: Mapped[str]
+    node_name: Mapped[str]
+    revision_number: Mapped[int | None]
     status: Mapped[str]
     planned_at: Mapped[datetime]
     due_at: Mapped[datetime]

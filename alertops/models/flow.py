@@ -19,9 +19,13 @@ from alertops.escalation.flow import (
     MAX_ATTEMPTS,
     MAX_BACKOFF_FACTOR,
     MAX_BACKOFF_SECONDS,
+    MAX_BUDGET_SECONDS,
     MAX_DELAY_SECONDS,
     MAX_NODES,
     MAX_REPEAT,
+    MAX_TIMEOUT_SECONDS,
+    MIN_ACK_TIMEOUT_SECONDS,
+    MIN_RESOLVE_AFTER_SECONDS,
     OnFailure,
     OnUnknown,
 )
@@ -36,6 +40,8 @@ class Flow(Base):
     name: Mapped[str]
     description: Mapped[str] = mapped_column(server_default="")
     repeat: Mapped[int] = mapped_column(server_default="0")
+    ack_timeout_seconds: Mapped[int | None]
+    resolve_after_seconds: Mapped[int | None]
     revision_number: Mapped[int]
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[CreatedAt]
@@ -49,6 +55,14 @@ class Flow(Base):
         length_of("name", 1, 100),
         length_of("description", 0, 2000),
         CheckConstraint(f"repeat BETWEEN 0 AND {MAX_REPEAT}", name="repeat"),
+        CheckConstraint(
+            f"ack_timeout_seconds BETWEEN {MIN_ACK_TIMEOUT_SECONDS} AND {MAX_TIMEOUT_SECONDS}",
+            name="ack_timeout_seconds",
+        ),
+        CheckConstraint(
+            f"resolve_after_seconds BETWEEN {MIN_RESOLVE_AFTER_SECONDS} AND {MAX_TIMEOUT_SECONDS}",
+            name="resolve_after_seconds",
+        ),
         CheckConstraint("revision_number >= 1", name="revision_number"),
     )
 
@@ -66,6 +80,8 @@ class FlowNode(Base):
     backoff_seconds: Mapped[int]
     backoff_factor: Mapped[float]
     max_backoff_seconds: Mapped[int]
+    jitter: Mapped[float] = mapped_column(server_default="0.2")
+    budget_seconds: Mapped[int | None]
     on_failure: Mapped[str]
     on_unknown: Mapped[str]
 
@@ -80,6 +96,8 @@ class FlowNode(Base):
         CheckConstraint(
             f"max_backoff_seconds BETWEEN 1 AND {MAX_BACKOFF_SECONDS}", name="max_backoff_seconds"
         ),
+        CheckConstraint("jitter BETWEEN 0 AND 1", name="jitter"),
+        CheckConstraint(f"budget_seconds BETWEEN 1 AND {MAX_BUDGET_SECONDS}", name="budget_seconds"),
         length_of("name", 1, 100),
         one_of("on_failure", OnFailure),
         one_of("on_unknown", OnUnknown),

@@ -7,9 +7,10 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from alertops.escalation.events import Acknowledge
-from alertops.services.answer import Answered, answer
+from alertops.services.dispatch import Dispatcher
+from alertops.services.operate import Answered, By, operate
 
 
-def acknowledge(session: Session, execution_id: UUID, actor_id: UUID) -> Answered:
-    """Acknowledge the execution and commit; see `answer` for what it raises."""
-    return answer(session, execution_id, Acknowledge(), actor_id)
+def acknowledge(session: Session, dispatcher: Dispatcher, execution_id: UUID, by: By) -> Answered:
+    """Acknowledge the execution and commit; see `operate` for what it raises."""
+    return operate(session, dispatcher, execution_id, Acknowledge(), by)

@@ -6,25 +6,35 @@ can lose a wake-up, which recovery repairs, but never the row that it was for.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from alertops.escalation.decision import (
     BringForward,
+    CancelStep,
+    CancelTimers,
     CancelWaiting,
     Decision,
     Effect,
     FireStep,
     PlanStep,
+    Reason,
+    ReplanStep,
     RetryAttempt,
+    SetCourse,
+    SetTimer,
 )
-from alertops.escalation.states import AttemptStatus, ExecutionStatus
+from alertops.escalation.states import AttemptStatus, ExecutionStatus, TimerKind
 from alertops.models import Attempt, Execution
 from alertops.services import transitions
-from alertops.services.dispatch import AttemptWakeUp, StepWakeUp, WakeUp
+from alertops.services.dispatch import AttemptWakeUp, StepWakeUp, TimerWakeUp, WakeUp
 from alertops.services.keys import AttemptKey, StepKey
+from alertops.services.lock import revision_run
 from alertops.services.timeline import tell
 
 
@@ -43,47 +53,92 @@ def apply(
     *,
     attempt: Attempt | None = None,
     actor_id: UUID | None = None,
+    said: Mapping[str, Any] | None = None,
 ) -> Applied:
     """Apply the effects in order, then the transition of the execution.
 
     `attempt` is the one that the event was about. Claims, ends and waking again are not effects on
-    the escalation but on the caller's own attempt; the caller has carried them out already.
+    the escalation but on the caller's own attempt; the caller has carried them out already. `said` is what
+    the timeline is to tell beside the transition.
     """
     wake_ups: list[WakeUp] = []
     for effect in decision.effects:
-        woken = _apply_effect(session, execution, effect, attempt)
+        woken = _apply_effect(session, execution, effect, attempt, decision.reason)
         if woken is None:
             return Applied(False, [])
         wake_ups += woken
-    if decision.to is not None and not _move(session, execution, decision, actor_id):
+    if decision.to is not None and not _move(session, execution, decision, actor_id, said or {}):
         return Applied(False, [])
     return Applied(True, wake_ups)
 
 
 def _apply_effect(
-    session: Session, execution: Execution, effect: Effect, attempt: Attempt | None
+    session: Session, execution: Execution, effect: Effect, attempt: Attempt | None, reason: Reason
 ) -> list[WakeUp] | None:
     """The wake-ups that the effect calls for; None when its guard did not hold."""
+    match effect:
+        case RetryAttempt():
+            return [_insert_retry(session, effect, attempt)]
+        case SetTimer(kind, due_at):
+            timer = transitions.insert_timer(session, execution.id, kind, due_at)
+            return [TimerWakeUp(timer, due_at)]
+        case CancelTimers(kinds):
+            transitions.cancel_timers(session, execution.id, kinds)
+            return []
+        case SetCourse():
+            _set_course(session, execution, effect, reason)
+            return []
+        case CancelWaiting():
+            transitions.cancel_waiting_steps(session, execution.id)
+            transitions.cancel_scheduled_attempts(session, execution.id)
+            return []
+        case _:
+            return _apply_to_step(session, execution, effect)
+
+
+def _apply_to_step(session: Session, execution: Execution, effect: Effect) -> list[WakeUp] | None:
+    revision = revision_run(execution)
     match effect:
         case FireStep(step):
             return [] if transitions.fire_step(session, StepKey(execution.id, step)) else None
         case PlanStep(planned):
-            transitions.insert_step(session, execution.id, planned)
+            transitions.insert_step(session, execution.id, planned, revision)
             return [StepWakeUp(StepKey(execution.id, planned.number), planned.due_at)]
+        case ReplanStep(planned, due_at):
+            key = StepKey(execution.id, planned.number)
+            if not transitions.replan_step(session, planned, due_at, execution.id, revision):
+                return None
+            tell(session, key, "step_replanned", node=planned.node_name, due_at=due_at.isoformat())
+            return [StepWakeUp(key, due_at)]
+        case CancelStep(step):
+            return [] if transitions.cancel_step(session, StepKey(execution.id, step)) else None
         case BringForward(step, due_at):
             key = StepKey(execution.id, step)
             if not transitions.bring_step_forward(session, key):
                 return None
             tell(session, key, "step_brought_forward")
             return [StepWakeUp(key, due_at)]
-        case RetryAttempt():
-            return [_insert_retry(session, effect, attempt)]
-        case CancelWaiting():
-            transitions.cancel_waiting_steps(session, execution.id)
-            transitions.cancel_scheduled_attempts(session, execution.id)
-            return []
         case _:
             return []
+
+
+def _set_course(session: Session, execution: Execution, effect: SetCourse, reason: Reason) -> None:
+    """Told with all that due times follow from, so that they can be checked long afterwards."""
+    course = effect.course
+    transitions.set_course(session, execution.id, course)
+    tell(
+        session,
+        execution.id,
+        "course_changed",
+        anchor_at=course.anchor_at.isoformat(),
+        not_before_at=course.not_before.isoformat() if course.not_before else None,
+        reason=reason.value,
+        from_step=effect.from_step,
+        first_step=execution.first_step,
+        flow_id=str(execution.flow_id),
+        revision=revision_run(execution),
+        definition=execution.definition,
+    )
 
 
 def _insert_retry(session: Session, retry: RetryAttempt, failed: Attempt | None) -> WakeUp:
@@ -108,10 +163,30 @@ def _insert_retry(session: Session, retry: RetryAttempt, failed: Attempt | None)
     return AttemptWakeUp(key, failed.channel, retry.due_at)
 
 
-def _move(session: Session, execution: Execution, decision: Decision, actor_id: UUID | None) -> bool:
+def _move(
+    session: Session,
+    execution: Execution,
+    decision: Decision,
+    actor_id: UUID | None,
+    said: Mapping[str, Any],
+) -> bool:
     came_from = ExecutionStatus(execution.status)
     to = decision.to or came_from
-    if not transitions.move_execution(session, execution.id, came_from, to, actor_id):
+    until = _snoozed_until(decision)
+    if not transitions.move_execution(session, execution.id, came_from, to, actor_id, snoozed_until=until):
         return False
-    tell(session, execution.id, to.value, actor_id=actor_id, came_from=came_from.value)
+    detail: dict[str, Any] = {"came_from": came_from.value, **said}
+    if decision.reason is not Reason.ANSWERED:
+        detail["reason"] = decision.reason.value
+    if until is not None:
+        detail["until"] = until.isoformat()
+    event = "resumed" if to is ExecutionStatus.RUNNING else to.value
+    tell(session, execution.id, event, actor_id=actor_id, **detail)
     return True
+
+
+def _snoozed_until(decision: Decision) -> datetime | None:
+    if decision.to is not ExecutionStatus.SNOOZED:
+        return None
+    timers = (effect for effect in decision.effects if isinstance(effect, SetTimer))
+    return next(timer.due_at for timer in timers if timer.kind is TimerKind.SNOOZE)

@@ -12,8 +12,8 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, func, insert, literal, select, update
 from sqlalchemy.orm import Session
 
-from alertops.escalation.states import TERMINAL, AttemptStatus, ExecutionStatus, StepStatus
-from alertops.models import Attempt, Execution, Step, TimelineEntry
+from alertops.escalation.states import TERMINAL, AttemptStatus, ExecutionStatus, StepStatus, TimerStatus
+from alertops.models import Attempt, Execution, Step, TimelineEntry, Timer
 
 CANCELLABLE = [status for status in ExecutionStatus if status not in TERMINAL]
 
@@ -55,7 +55,13 @@ def _cancel(session: Session, ids: Sequence[UUID]) -> None:
     session.execute(
         update(Execution)
         .where(Execution.id.in_(ids))
-        .values(status=ExecutionStatus.CANCELLED, ended_at=_now()),
+        .values(status=ExecutionStatus.CANCELLED, ended_at=_now(), snoozed_until=None),
+        execution_options=_QUICK,
+    )
+    session.execute(
+        update(Timer)
+        .where(Timer.execution_id.in_(ids), Timer.status == TimerStatus.WAITING)
+        .values(status=TimerStatus.CANCELLED),
         execution_options=_QUICK,
     )
     session.execute(

@@ -16,7 +16,8 @@ from alertops.channels.base import Notification
 from alertops.db import database_now
 from alertops.escalation.decision import ClaimAttempt, Decision, EndAttempt, Reason, WakeAgain
 from alertops.escalation.events import AttemptWoken, LeaseExpired
-from alertops.escalation.machine import State, decide
+from alertops.escalation.machine import decide
+from alertops.escalation.state import State
 from alertops.escalation.states import AttemptStatus
 from alertops.faults import Point, reach
 from alertops.models import Attempt, Execution, Flow, Outsider, Team
@@ -25,7 +26,7 @@ from alertops.services.apply import apply
 from alertops.services.dispatch import AttemptWakeUp, WakeUp
 from alertops.services.keys import AttemptKey
 from alertops.services.letters.mail_token import mint
-from alertops.services.lock import lock_execution, progress_of, read_attempt, state_of
+from alertops.services.lock import attempt_state, lock_execution, progress_of, read_attempt
 from alertops.services.timeline import tell
 
 
@@ -55,7 +56,7 @@ def claim_attempt(session: Session, key: AttemptKey, lease_seconds: float) -> Cl
     attempt = read_attempt(session, key)
     if execution is None or attempt is None:
         return _nothing(session, Reason.STALE, [])
-    state = state_of(session, execution)
+    state = attempt_state(session, execution, key.step)
     now = database_now(session)
     decision = decide(state, _woken(attempt), now)
     if decision.reason is Reason.EXPIRED:
@@ -81,7 +82,11 @@ def claim_attempt(session: Session, key: AttemptKey, lease_seconds: float) -> Cl
 
 def _woken(attempt: Attempt) -> AttemptWoken:
     return AttemptWoken(
-        AttemptStatus(attempt.status), attempt.due_at, attempt.lease_until, attempt.may_repeat
+        attempt.step_number,
+        AttemptStatus(attempt.status),
+        attempt.due_at,
+        attempt.lease_until,
+        attempt.may_repeat,
     )
 
 
@@ -175,7 +180,7 @@ def _notification(
         team_name=team_name,
         flow_name=flow_name,
         node_name=state.node_of(attempt.step_number).name,
-        started_at=execution.anchor_at,
+        started_at=execution.created_at,
         may_repeat=may_repeat,
         stop_token=mint(session, outsider_id=attempt.outsider_id) if attempt.outsider_id else None,
     )

@@ -20,9 +20,10 @@ from alertops.db import Moment, commit_without_flush, database_now
 from alertops.errors import BrokerUnavailableError
 from alertops.faults import Point, reach
 from alertops.services import transitions
-from alertops.services.keys import AttemptKey, StepKey
+from alertops.services.keys import AttemptKey, StepKey, TimerKey
 
 FIRE_STEP = "alertops.fire_step"
+FIRE_TIMER = "alertops.fire_timer"
 SEND_ATTEMPT = "alertops.send_attempt"
 SEND_LETTER = "alertops.send_letter"
 # The queues that they wait in; a channel's name follows the prefix.
@@ -38,6 +39,14 @@ class StepWakeUp:
     """Wake somebody to fire this step at its due time."""
 
     key: StepKey
+    due_at: datetime
+
+
+@dataclass(frozen=True)
+class TimerWakeUp:
+    """Wake somebody at the time of this timer."""
+
+    key: TimerKey
     due_at: datetime
 
 
@@ -58,7 +67,7 @@ class LetterWakeUp:
     due_at: datetime
 
 
-WakeUp = StepWakeUp | AttemptWakeUp | LetterWakeUp
+WakeUp = StepWakeUp | TimerWakeUp | AttemptWakeUp | LetterWakeUp
 
 
 @dataclass(frozen=True)
@@ -132,6 +141,8 @@ class Dispatcher:
         steps = [w.key for w in published if isinstance(w, StepWakeUp)]
         attempts = [w.key for w in published if isinstance(w, AttemptWakeUp)]
         transitions.mark_steps_dispatched(session, steps, at, recovering=recovering)
+        timers = [w.key for w in published if isinstance(w, TimerWakeUp)]
+        transitions.mark_timers_dispatched(session, timers, at, recovering=recovering)
         letters = [w.letter_id for w in published if isinstance(w, LetterWakeUp)]
         transitions.mark_attempts_dispatched(session, attempts, at, recovering=recovering)
         transitions.mark_letters_dispatched(session, letters, at, recovering=recovering)
@@ -149,6 +160,8 @@ def _message(wake_up: WakeUp, now: datetime) -> Message:
     match wake_up:
         case StepWakeUp(key):
             return Message(FIRE_STEP, (str(key.execution_id), *key[1:]), FIRE_QUEUE, delay)
+        case TimerWakeUp(key):
+            return Message(FIRE_TIMER, (str(key.execution_id), key.number), FIRE_QUEUE, delay)
         case AttemptWakeUp(key, channel):
             return Message(SEND_ATTEMPT, (str(key.execution_id), *key[1:]), SEND_QUEUES + channel, delay)
         case LetterWakeUp(letter_id):

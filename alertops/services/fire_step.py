@@ -17,14 +17,21 @@ from sqlalchemy.orm import Session
 from alertops.db import Moment, database_now
 from alertops.escalation.decision import Reason
 from alertops.escalation.events import NobodyToTell, StepWoken
-from alertops.escalation.machine import State, decide
+from alertops.escalation.machine import decide
+from alertops.escalation.state import State
 from alertops.escalation.states import AttemptStatus, StepStatus
 from alertops.faults import Point, reach
 from alertops.models import Attempt, Execution, Step
 from alertops.services.apply import apply
 from alertops.services.dispatch import AttemptWakeUp, Dispatcher, StepWakeUp, WakeUp
 from alertops.services.keys import AttemptKey, StepKey
-from alertops.services.lock import lock_execution, progress_of, state_of
+from alertops.services.lock import (
+    firing_of,
+    lock_execution,
+    planning_state,
+    progress_of,
+    read_steps,
+)
 from alertops.services.recipients import Target, resolve_recipient
 from alertops.services.timeline import tell
 
@@ -39,13 +46,16 @@ def fire_step(
     With `confirmed_only`, addresses of others than members are told nothing before they have agreed to it.
     """
     execution = lock_execution(session, key.execution_id)
-    step = session.get(Step, key, populate_existing=True)
-    if execution is None or step is None:
+    if execution is None:
         return _leave(session, Reason.STALE)
-    state = state_of(session, execution)
+    steps = read_steps(session, execution)
+    step = next((step for step in steps if step.number == key.step), None)
+    if step is None:
+        return _leave(session, Reason.STALE)
+    state = planning_state(session, execution, steps)
     moment = Moment(database_now(session))
     now = moment.at
-    decision = decide(state, StepWoken(key.step, StepStatus(step.status), step.due_at), now)
+    decision = decide(state, _woken(step), now)
     if decision.reason is Reason.EARLY:
         session.commit()
         dispatcher.dispatch(session, [StepWakeUp(key, step.due_at)], moment=moment)
@@ -60,6 +70,10 @@ def fire_step(
     log.info("step_fired", lateness_ms=round((now - step.due_at).total_seconds() * 1000, 1))
     dispatcher.dispatch(session, [*applied.wake_ups, *wake_ups], moment=moment)
     return decision.reason
+
+
+def _woken(step: Step) -> StepWoken:
+    return StepWoken(step.number, firing_of(step), StepStatus(step.status), step.due_at)
 
 
 def _leave(session: Session, reason: Reason) -> Reason:

@@ -15,6 +15,13 @@ class StepKey(NamedTuple):
     step: int
 
 
+class TimerKey(NamedTuple):
+    """One thing that an execution waits for beside its next step."""
+
+    execution_id: UUID
+    number: int
+
+
 class AttemptKey(NamedTuple):
     """One try at one target of a step."""
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from datetime import datetime
 
 import structlog
 from sqlalchemy.orm import Session
@@ -17,11 +18,13 @@ from alertops.escalation.events import AttemptEnded
 from alertops.escalation.machine import decide
 from alertops.escalation.states import AttemptStatus
 from alertops.faults import Point, reach
+from alertops.models import Attempt
 from alertops.services import transitions
 from alertops.services.apply import apply
 from alertops.services.claim_attempt import Claim
 from alertops.services.dispatch import Dispatcher
-from alertops.services.lock import lock_execution, progress_of, read_attempt, state_of
+from alertops.services.keys import AttemptKey
+from alertops.services.lock import attempt_state, lock_execution, progress_of, read_attempt
 from alertops.services.timeline import tell
 
 log = structlog.get_logger(__name__)
@@ -46,6 +49,7 @@ def record_outcome(session: Session, dispatcher: Dispatcher, claim: Claim, outco
     attempt = read_attempt(session, key)
     if execution is None or attempt is None:
         return _lost(session, outcome)
+    state = attempt_state(session, execution, key.step)
     event = AttemptEnded(
         step=key.step,
         attempt=key.attempt,
@@ -53,9 +57,10 @@ def record_outcome(session: Session, dispatcher: Dispatcher, claim: Claim, outco
         permanent=outcome.permanent,
         may_repeat=attempt.may_repeat,
         jitter=_jitter.random(),
+        began_at=_began_at(session, attempt),
         progress=progress_of(session, key),
     )
-    decision = decide(state_of(session, execution), event, database_now(session))
+    decision = decide(state, event, database_now(session))
     # Not always as the send ended: what an earlier claim may have delivered is not called failed.
     ended_as = decision.ended_as or outcome.status
     if not transitions.end_attempt(session, key, claim.number, ended_as, outcome.detail):
@@ -70,6 +75,14 @@ def record_outcome(session: Session, dispatcher: Dispatcher, claim: Claim, outco
     log.info("attempt_ended", outcome=ended_as.value, detail=outcome.detail, then=decision.reason.value)
     dispatcher.dispatch(session, applied.wake_ups)
     return decision.reason
+
+
+def _began_at(session: Session, attempt: Attempt) -> datetime:
+    """When the first attempt at this target was due."""
+    if attempt.number == 1:
+        return attempt.due_at
+    first = AttemptKey.of(attempt)._replace(attempt=1)
+    return session.get_one(Attempt, first).due_at
 
 
 def _lost(session: Session, outcome: Outcome) -> Reason:

@@ -27,9 +27,9 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, sessionmaker
 from alertops.config import Timing
 from alertops.db import database_now
 from alertops.errors import BrokerUnavailableError
-from alertops.escalation.states import AttemptStatus, StepStatus
+from alertops.escalation.states import AttemptStatus, StepStatus, TimerStatus
 from alertops.faults import Point, reach
-from alertops.models import Attempt, Letter, Step
+from alertops.models import Attempt, Letter, Step, Timer
 from alertops.services.backlog import ReadyMessages, short_queues
 from alertops.services.broker_epoch import BrokerMarker, enter_epoch, finish_filling
 from alertops.services.dispatch import (
@@ -40,9 +40,10 @@ from alertops.services.dispatch import (
     Dispatcher,
     LetterWakeUp,
     StepWakeUp,
+    TimerWakeUp,
     WakeUp,
 )
-from alertops.services.keys import AttemptKey, StepKey
+from alertops.services.keys import AttemptKey, StepKey, TimerKey
 from alertops.services.recovery_record import count_recovered, record_run
 
 log = structlog.get_logger(__name__)
@@ -122,6 +123,9 @@ def _fill_emptied_broker(run: _Run, marker: BrokerMarker) -> None:
         log.warning("epoch_unknown", error=str(error), next="the next run asks again")
 
 
+_Waiting = type[Step] | type[Attempt] | type[Timer] | type[Letter]
+
+
 @dataclass(frozen=True)
 class _Search:
     """Lost rows of one kind: the query, the columns that order and page it, and the wake-up of a row."""
@@ -181,12 +185,14 @@ def _pages(session: Session, search: _Search) -> Iterator[list[WakeUp]]:
 
 def _waiting(since: datetime) -> list[_Search]:
     """All that waits and was not dispatched since then. Attempts first: their steps came due before."""
-    scheduled, waiting, written = (
-        or_(table.dispatched_at.is_(None), table.dispatched_at < since) for table in (Attempt, Step, Letter)
+    scheduled, waiting, timed, written = (
+        or_(table.dispatched_at.is_(None), table.dispatched_at < since)
+        for table in (Attempt, Step, Timer, Letter)
     )
     return [
         _attempts(Loss.BROKER_EMPTIED, scheduled),
         _steps(Loss.BROKER_EMPTIED, waiting),
+        _timers(Loss.BROKER_EMPTIED, timed),
         _letters(Loss.BROKER_EMPTIED, written),
     ]
 
@@ -205,6 +211,11 @@ def _lost(grace: float, short: Collection[str]) -> list[_Search]:
         _steps(Loss.OVERDUE, Step.dispatched_at.is_not(None) & late_step),
         _attempts(Loss.OVERDUE, Attempt.dispatched_at.is_not(None) & late_attempt),
         _leases(Loss.LEASE_EXPIRED, late_lease),
+        _timers(Loss.NEVER_DISPATCHED, _never_dispatched(Timer, grace)),
+        _timers(
+            Loss.OVERDUE,
+            Timer.dispatched_at.is_not(None) & _overdue(Timer, Timer.due_at, grace, no_steps_wait),
+        ),
         # Alerts come first; nobody is woken at night by a letter.
         _letters(Loss.NEVER_DISPATCHED, _never_dispatched(Letter, grace)),
         _letters(
@@ -220,6 +231,14 @@ def _steps(reason: Loss, lost: ColumnElement[bool]) -> _Search:
     query = select(*key).where(Step.status == StepStatus.WAITING, lost)
     return _Search(
         reason, query, key, lambda row: StepWakeUp(StepKey(row.execution_id, row.number), row.due_at)
+    )
+
+
+def _timers(reason: Loss, lost: ColumnElement[bool]) -> _Search:
+    key = (Timer.due_at, Timer.execution_id, Timer.number)
+    query = select(*key).where(Timer.status == TimerStatus.WAITING, lost)
+    return _Search(
+        reason, query, key, lambda row: TimerWakeUp(TimerKey(row.execution_id, row.number), row.due_at)
     )
 
 
@@ -260,7 +279,7 @@ def _attempts_in(
     return _Search(reason, query, key, wake_up)
 
 
-def _never_dispatched(table: type[Step] | type[Attempt] | type[Letter], grace: float) -> ColumnElement[bool]:
+def _never_dispatched(table: _Waiting, grace: float) -> ColumnElement[bool]:
     """Committed, and then whoever should have published its wake-up did not.
 
     A row that came due just now may have been brought forward just now, and be about to be dispatched.
@@ -272,7 +291,7 @@ def _never_dispatched(table: type[Step] | type[Attempt] | type[Letter], grace: f
 
 
 def _overdue(
-    table: type[Step] | type[Attempt] | type[Letter],
+    table: _Waiting,
     due: InstrumentedAttribute[Any],
     grace: float,
     no_backlog: ColumnElement[bool],

@@ -24,6 +24,7 @@ from alertops.config import Timing
 from alertops.escalation.decision import Reason
 from alertops.escalation.states import AttemptStatus, ExecutionStatus
 from alertops.faults import Point, reach
+from alertops.models import Execution
 from alertops.services import transitions
 from alertops.services.claim_attempt import Claim, NoClaim, claim_attempt
 from alertops.services.dispatch import Dispatcher
@@ -88,10 +89,15 @@ def _converse(session: Session, channel: Channel, timing: Timing, claim: Claim) 
         return Outcome(status, error.detail, permanent=error.permanent)
 
 
+def _goes_on(execution: Execution, claim: Claim) -> bool:
+    """Whether nobody has answered, or handed it to others, since the claim."""
+    return execution.status == ExecutionStatus.RUNNING and claim.key.step >= execution.first_step
+
+
 def _mark_transmit(session: Session, claim: Claim, *, needed_seconds: float) -> _Mark:
     """Commit that the message is about to go, unless it was answered or the lease runs out."""
     execution = lock_execution(session, claim.key.execution_id)
-    if execution is not None and execution.status != ExecutionStatus.RUNNING:
+    if execution is not None and not _goes_on(execution, claim):
         session.rollback()
         return _Mark.ANSWERED
     marked = execution is not None and transitions.mark_transmit(

@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
 from typing import Literal
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from alertops.escalation.flow import Flow, flow_from_json
-from alertops.escalation.plan import plan
-from alertops.escalation.states import ExecutionStatus, StepStatus
-from alertops.models import Attempt, Execution, FlowRevision, Step
+from alertops.escalation.operations import next_step
+from alertops.escalation.plan import PlannedStep
+from alertops.escalation.state import to_come
+from alertops.escalation.states import StepStatus
+from alertops.models import Attempt, Execution, Step
+from alertops.services.lock import planning_state, read_steps
 
 
 @dataclass(frozen=True)
 class ShownStep:
-    """A step with its node's name and its attempts; `planned` when no row was written for it yet."""
+    """A step with its node and its attempts; `planned` when no row was written for it yet."""
 
     number: int
     round: int
     node_index: int
+    node_id: str
     node_name: str
     status: StepStatus | Literal["planned"]
     planned_at: datetime
@@ -42,22 +43,22 @@ class ShownStep:
 
 @dataclass(frozen=True)
 class ShownExecution:
-    """An execution and its steps in order."""
+    """An execution and its steps in order; and the number of the one that comes next, if one does."""
 
     execution: Execution
     steps: list[ShownStep]
+    next_step: int | None
 
 
 def show_execution(session: Session, execution: Execution) -> ShownExecution:
     """Read the steps and attempts, without a lock: a step that fires just now may show either state."""
-    definition = session.get_one(FlowRevision, (execution.flow_id, execution.revision_number)).definition
-    flow = flow_from_json(definition)
-    rows = session.scalars(select(Step).where(Step.execution_id == execution.id).order_by(Step.number))
+    rows = read_steps(session, execution)
+    state = planning_state(session, execution, rows)
     attempts = _attempts(session, execution)
-    steps = [_shown(flow, step, attempts[step.number]) for step in rows]
-    if execution.status == ExecutionStatus.RUNNING:
-        steps.extend(_remainder(flow, execution.anchor_at, len(steps)))
-    return ShownExecution(execution, steps)
+    steps = [_shown(step, attempts[step.number]) for step in rows]
+    if state.running:
+        steps.extend(_planned(step) for step in to_come(state))
+    return ShownExecution(execution, steps, next_step(state))
 
 
 def _attempts(session: Session, execution: Execution) -> dict[int, list[Attempt]]:
@@ -71,12 +72,13 @@ def _attempts(session: Session, execution: Execution) -> dict[int, list[Attempt]
     return by_step
 
 
-def _shown(flow: Flow, step: Step, attempts: list[Attempt]) -> ShownStep:
+def _shown(step: Step, attempts: list[Attempt]) -> ShownStep:
     return ShownStep(
         number=step.number,
         round=step.round,
         node_index=step.node_index,
-        node_name=flow.nodes[step.node_index].name,
+        node_id=step.node_id,
+        node_name=step.node_name,
         status=StepStatus(step.status),
         planned_at=step.planned_at,
         due_at=step.due_at,
@@ -85,17 +87,16 @@ def _shown(flow: Flow, step: Step, attempts: list[Attempt]) -> ShownStep:
     )
 
 
-def _remainder(flow: Flow, anchor_at: datetime, written: int) -> Iterable[ShownStep]:
-    """The steps after those that have rows; rows are written in the order of the plan."""
-    for step in islice(plan(flow, anchor_at), written, None):
-        yield ShownStep(
-            number=step.number,
-            round=step.round,
-            node_index=step.node_index,
-            node_name=flow.nodes[step.node_index].name,
-            status="planned",
-            planned_at=step.due_at,
-            due_at=step.due_at,
-            fired_at=None,
-            attempts=[],
-        )
+def _planned(step: PlannedStep) -> ShownStep:
+    return ShownStep(
+        number=step.number,
+        round=step.round,
+        node_index=step.node_index,
+        node_id=step.node_id,
+        node_name=step.node_name,
+        status="planned",
+        planned_at=step.due_at,
+        due_at=step.due_at,
+        fired_at=None,
+        attempts=[],
+    )

@@ -7,6 +7,7 @@ join it. The broker is told after the commit; when it is down, the row waits for
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -17,12 +18,12 @@ from sqlalchemy.orm import Session
 
 from alertops.errors import ConflictError, NotFoundError
 from alertops.escalation.flow import flow_from_json
-from alertops.escalation.plan import planned_step
-from alertops.escalation.states import OPEN_FOR_DEDUPLICATION, ExecutionStatus
+from alertops.escalation.plan import Course, Position, plan_step
+from alertops.escalation.states import OPEN_FOR_DEDUPLICATION, ExecutionStatus, TimerKind
 from alertops.faults import Point, reach
 from alertops.models import Execution, Flow, FlowRevision
 from alertops.services import transitions
-from alertops.services.dispatch import Dispatcher, StepWakeUp
+from alertops.services.dispatch import Dispatcher, StepWakeUp, TimerWakeUp, WakeUp
 from alertops.services.keys import StepKey
 from alertops.services.lock import lock_execution
 from alertops.services.timeline import tell
@@ -60,7 +61,8 @@ def start_execution(
     for _ in range(MAX_TRIES):
         execution_id = _insert(session, flow_id, alert)
         if execution_id is not None:
-            return _open(session, dispatcher, execution_id, actor_id)
+            execution = session.get_one(Execution, execution_id)
+            return begin(session, dispatcher, execution, actor_id)
         joined = _join(session, flow_id, alert, actor_id)
         if joined is not None:
             return joined
@@ -102,19 +104,28 @@ def _insert(session: Session, flow_id: UUID, alert: Alert) -> UUID | None:
     ).scalar_one_or_none()
 
 
-def _open(session: Session, dispatcher: Dispatcher, execution_id: UUID, actor_id: UUID | None) -> Started:
-    execution = session.get_one(Execution, execution_id)
-    definition = session.get_one(FlowRevision, (execution.flow_id, execution.revision_number)).definition
-    first = planned_step(flow_from_json(definition), execution.anchor_at, 1)
-    if first is None:
-        raise ValueError("a flow has at least one node, so a first step")
-    transitions.insert_step(session, execution_id, first)
-    tell(session, execution_id, "started", actor_id=actor_id, revision=execution.revision_number)
+def begin(
+    session: Session, dispatcher: Dispatcher, execution: Execution, actor_id: UUID | None, **said: Any
+) -> Started:
+    """Give an execution that was inserted its first step and its timer, commit and dispatch."""
+    id_, revision = execution.id, execution.revision_number
+    definition = session.get_one(FlowRevision, (execution.flow_id, revision)).definition
+    flow = flow_from_json(definition)
+    first = plan_step(flow, Course(execution.anchor_at), Position(0, 0), 1)
+    transitions.insert_step(session, id_, first, revision)
+    wake_ups: list[WakeUp] = [StepWakeUp(StepKey(id_, first.number), first.due_at)]
+    if flow.resolve_after_seconds is not None:
+        over_at = execution.created_at + timedelta(seconds=flow.resolve_after_seconds)
+        timer = transitions.insert_timer(session, id_, TimerKind.RESOLVE, over_at)
+        wake_ups.append(TimerWakeUp(timer, over_at))
+    tell(
+        session, id_, "started", actor_id=actor_id, flow_id=str(execution.flow_id), revision=revision, **said
+    )
     reach(Point.BEFORE_START, session)
     session.commit()
     reach(Point.AFTER_START, session)
-    log.info("execution_started", execution=str(execution_id), first_due_at=first.due_at.isoformat())
-    dispatcher.dispatch(session, [StepWakeUp(StepKey(execution_id, first.number), first.due_at)])
+    log.info("execution_started", execution=str(id_), first_due_at=first.due_at.isoformat())
+    dispatcher.dispatch(session, wake_ups)
     return Started(execution, created=True)
 
 

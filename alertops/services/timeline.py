@@ -18,18 +18,18 @@ def tell(
     *,
     actor_id: UUID | None = None,
     **detail: Any,
-) -> None:
+) -> TimelineEntry:
     """Add an entry about an execution, a step or an attempt; `detail` must be plain JSON."""
     spot = (where,) if isinstance(where, UUID) else where
     execution_id, step, target, attempt = (*spot, None, None, None)[:4]
-    session.add(
-        TimelineEntry(
-            execution_id=execution_id,
-            event=event,
-            step_number=step,
-            target_number=target,
-            attempt_number=attempt,
-            actor_id=actor_id,
-            detail=detail,
-        )
+    entry = TimelineEntry(
+        execution_id=execution_id,
+        event=event,
+        step_number=step,
+        target_number=target,
+        attempt_number=attempt,
+        actor_id=actor_id,
+        detail=detail,
     )
+    session.add(entry)
+    return entry

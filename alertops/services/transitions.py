@@ -11,19 +11,20 @@ from datetime import datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import ARRAY, CursorResult, Table, Update, and_, bindparam, func, select, tuple_, update
+from sqlalchemy import ARRAY, CursorResult, Table, Update, and_, bindparam, func, null, select, tuple_, update
 from sqlalchemy.orm import Session
 
-from alertops.escalation.plan import PlannedStep
-from alertops.escalation.states import AttemptStatus, ExecutionStatus, StepStatus
-from alertops.models import Attempt, Execution, Letter, Step
-from alertops.services.keys import AttemptKey, StepKey
+from alertops.escalation.plan import Course, PlannedStep
+from alertops.escalation.states import AttemptStatus, ExecutionStatus, StepStatus, TimerKind, TimerStatus
+from alertops.models import Attempt, Execution, Letter, Step, Timer
+from alertops.services.keys import AttemptKey, StepKey, TimerKey
 
 _now = func.clock_timestamp
+_ENDS = (ExecutionStatus.RESOLVED, ExecutionStatus.CANCELLED, ExecutionStatus.EXHAUSTED)
 
 # Tables, not classes: these statements are run for every step, and the ORM has nothing to add to them.
-_EXECUTIONS, _STEPS, _ATTEMPTS, _LETTERS = (
-    cast(Table, model.__table__) for model in (Execution, Step, Attempt, Letter)
+_EXECUTIONS, _STEPS, _ATTEMPTS, _TIMERS, _LETTERS = (
+    cast(Table, model.__table__) for model in (Execution, Step, Attempt, Timer, Letter)
 )
 
 
@@ -53,6 +54,7 @@ _ATTEMPT_KEY = ("execution_id", "step_number", "target_number", "number")
 # Made once: to make such a statement takes longer than to run it for one row.
 _MARK_STEPS = _marking(_STEPS, *_STEP_KEY)
 _MARK_ATTEMPTS = _marking(_ATTEMPTS, *_ATTEMPT_KEY)
+_MARK_TIMERS = _marking(_TIMERS, *_STEP_KEY)
 _MARK_LETTERS = _marking(_LETTERS, "id")
 
 
@@ -62,20 +64,62 @@ def move_execution(
     came_from: ExecutionStatus,
     to: ExecutionStatus,
     actor_id: UUID | None,
+    *,
+    snoozed_until: datetime | None = None,
 ) -> bool:
-    """came_from -> to, with the times and the person that go with it."""
-    values: dict[str, Any] = {"status": to}
-    if to is ExecutionStatus.ACKNOWLEDGED:
+    """came_from -> to, with the times and the person that go with it.
+
+    An execution says since when it is as it is; how it was before, its timeline says. That it was
+    acknowledged stays said when it is over.
+    """
+    values: dict[str, Any] = {"status": to, "snoozed_until": snoozed_until, "ended_at": None}
+    if to in _ENDS:
+        values["ended_at"] = _now()
+    elif to is ExecutionStatus.ACKNOWLEDGED:
         values |= {"acknowledged_at": _now(), "acknowledged_by": actor_id}
     else:
-        values |= {"ended_at": _now()}
+        values |= {"acknowledged_at": None, "acknowledged_by": None}
     return _changed(
         session,
         update(_EXECUTIONS).where(Execution.id == execution_id, Execution.status == came_from).values(values),
     )
 
 
-def insert_step(session: Session, execution_id: UUID, planned: PlannedStep) -> None:
+def set_course(session: Session, execution_id: UUID, course: Course) -> None:
+    """What due times are counted from; the caller holds the row's lock."""
+    session.execute(
+        update(_EXECUTIONS)
+        .where(Execution.id == execution_id)
+        .values(anchor_at=course.anchor_at, not_before_at=course.not_before)
+    )
+
+
+def run_flow(
+    session: Session,
+    execution: Execution,
+    flow_id: UUID,
+    revision_number: int,
+    *,
+    first_step: int,
+    definition: dict[str, Any] | None = None,
+) -> None:
+    """What a locked execution runs from now on, and with which step that begins; reads the row again."""
+    session.execute(
+        update(_EXECUTIONS)
+        .where(Execution.id == execution.id)
+        .values(
+            flow_id=flow_id,
+            revision_number=revision_number,
+            first_step=first_step,
+            definition=null() if definition is None else definition,
+        )
+    )
+    session.refresh(execution)
+
+
+def insert_step(
+    session: Session, execution_id: UUID, planned: PlannedStep, revision_number: int | None
+) -> None:
     """(nothing) -> waiting."""
     session.add(
         Step(
@@ -83,12 +127,41 @@ def insert_step(session: Session, execution_id: UUID, planned: PlannedStep) -> N
             number=planned.number,
             round=planned.round,
             node_index=planned.node_index,
+            node_id=planned.node_id,
+            node_name=planned.node_name,
+            revision_number=revision_number,
             status=StepStatus.WAITING,
             planned_at=planned.due_at,
             due_at=planned.due_at,
         )
     )
     session.flush()
+
+
+def replan_step(
+    session: Session, planned: PlannedStep, due_at: datetime, execution_id: UUID, revision_number: int | None
+) -> bool:
+    """waiting -> waiting for another node, or another time. The message under way finds what is here then."""
+    return _changed(
+        session,
+        update(_STEPS)
+        .where(
+            Step.execution_id == execution_id,
+            Step.number == planned.number,
+            Step.status == StepStatus.WAITING,
+        )
+        .values(
+            round=planned.round,
+            node_index=planned.node_index,
+            node_id=planned.node_id,
+            node_name=planned.node_name,
+            revision_number=revision_number,
+            planned_at=planned.due_at,
+            due_at=due_at,
+            dispatched_at=None,
+            recovery_count=0,
+        ),
+    )
 
 
 def fire_step(session: Session, key: StepKey) -> bool:
@@ -126,6 +199,61 @@ def cancel_waiting_steps(session: Session, execution_id: UUID) -> None:
         update(_STEPS)
         .where(Step.execution_id == execution_id, Step.status == StepStatus.WAITING)
         .values(status=StepStatus.CANCELLED)
+    )
+
+
+def cancel_step(session: Session, key: StepKey) -> bool:
+    """waiting -> cancelled, this one."""
+    return _changed(
+        session,
+        update(_STEPS)
+        .where(
+            Step.execution_id == key.execution_id,
+            Step.number == key.step,
+            Step.status == StepStatus.WAITING,
+        )
+        .values(status=StepStatus.CANCELLED),
+    )
+
+
+def insert_timer(session: Session, execution_id: UUID, kind: TimerKind, due_at: datetime) -> TimerKey:
+    """(nothing) -> waiting, under the next number; the caller holds the execution's lock."""
+    last = session.scalar(select(func.max(Timer.number)).where(Timer.execution_id == execution_id))
+    key = TimerKey(execution_id, (last or 0) + 1)
+    session.add(
+        Timer(
+            execution_id=execution_id,
+            number=key.number,
+            kind=kind,
+            status=TimerStatus.WAITING,
+            due_at=due_at,
+        )
+    )
+    session.flush()
+    return key
+
+
+def fire_timer(session: Session, key: TimerKey) -> bool:
+    """waiting and due -> fired."""
+    return _changed(
+        session,
+        update(_TIMERS)
+        .where(
+            Timer.execution_id == key.execution_id,
+            Timer.number == key.number,
+            Timer.status == TimerStatus.WAITING,
+            Timer.due_at <= _now(),
+        )
+        .values(status=TimerStatus.FIRED, fired_at=_now()),
+    )
+
+
+def cancel_timers(session: Session, execution_id: UUID, kinds: Sequence[TimerKind]) -> None:
+    """waiting -> cancelled, those of these kinds."""
+    session.execute(
+        update(_TIMERS)
+        .where(Timer.execution_id == execution_id, Timer.status == TimerStatus.WAITING, Timer.kind.in_(kinds))
+        .values(status=TimerStatus.CANCELLED)
     )
 
 
@@ -204,6 +332,13 @@ def mark_attempts_dispatched(
 ) -> None:
     """The same for attempts."""
     _mark_dispatched(session, _MARK_ATTEMPTS, _ATTEMPT_KEY, keys, at, recovering=recovering)
+
+
+def mark_timers_dispatched(
+    session: Session, keys: Sequence[TimerKey], at: datetime, *, recovering: bool
+) -> None:
+    """The same for timers."""
+    _mark_dispatched(session, _MARK_TIMERS, _STEP_KEY, keys, at, recovering=recovering)
 
 
 def mark_letters_dispatched(session: Session, ids: Sequence[UUID], at: datetime, *, recovering: bool) -> None:

@@ -6,12 +6,24 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from alertops.escalation.decision import Reason
 from alertops.escalation.flow import Flow, Node
-from alertops.escalation.plan import PlannedStep
-from alertops.models import Attempt, Execution, Step
+from alertops.escalation.plan import (
+    Course,
+    Firing,
+    PlannedStep,
+    Position,
+    find_firing,
+    next_position,
+    plan_step,
+)
+from alertops.models import Attempt, Execution, Step, Timer
 
 Deadline = Callable[[datetime], datetime]
 """By when that which is due at a time must have happened."""
+
+# After these the node that fired last fires again.
+CAME_BACK = (Reason.UNSNOOZED, Reason.ACK_TIMED_OUT, Reason.SNOOZE_OVER)
 
 
 def within(patience: timedelta) -> Deadline:
@@ -20,12 +32,35 @@ def within(patience: timedelta) -> Deadline:
 
 
 @dataclass(frozen=True)
+class Stretch:
+    """What was run from a step on, counted from what, since when, and why."""
+
+    from_step: int
+    first_step: int
+    flow: Flow
+    course: Course
+    since: datetime
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Span:
+    """A time in which the execution ran; open at its end when it still does."""
+
+    began_at: datetime
+    ended_at: datetime | None = None
+
+    def holds(self, moment: datetime) -> bool:
+        return self.began_at <= moment and (self.ended_at is None or moment <= self.ended_at)
+
+
+@dataclass(frozen=True)
 class History:
-    """One execution, its plan and its rows, as of `now`."""
+    """One execution, its plan and its rows, as of `now`; `stretches` and `spans` are in order."""
 
     execution: Execution
-    flow: Flow
-    planned: Sequence[PlannedStep]
+    stretches: Sequence[Stretch]
+    spans: Sequence[Span]
     steps: Sequence[Step]
     attempts: Sequence[Attempt]
     told_nobody: frozenset[int]
@@ -35,22 +70,58 @@ class History:
     # again, and steps that do not wait for their time.
     to_retry: frozenset[tuple[int, int, int]] = frozenset()
     brought_forward: frozenset[int] = frozenset()
+    timers: Sequence[Timer] = ()
 
-    @property
-    def answered_at(self) -> datetime | None:
-        """When somebody answered; an execution that went to its end was never answered."""
-        if self.execution.status == "exhausted":
-            return None
-        return self.execution.acknowledged_at or self.execution.ended_at
+    def ran_at(self, moment: datetime) -> bool:
+        """Whether it was to tell people then."""
+        return any(span.holds(moment) for span in self.spans)
 
-    def must_have_happened(self, due_at: datetime) -> bool:
-        """Whether what was due then is lost if it has not happened, rather than late or not wanted."""
-        if self.execution.status == "exhausted":
-            return True
-        return self.deadline(due_at) <= min(self.answered_at or self.now, self.now)
+    def silent_since(self, moment: datetime) -> datetime:
+        """The end of the time in which it ran at that moment; `now` if that has not ended."""
+        ends = (span.ended_at for span in self.spans if span.ended_at is None or span.ended_at >= moment)
+        return min(next(ends, None) or self.now, self.now)
+
+    def stretch_of(self, step: int) -> Stretch:
+        """What was run when this step was planned."""
+        return [stretch for stretch in self.stretches if stretch.from_step <= step][-1]
+
+    def left_behind_at(self, step: int) -> datetime | None:
+        """When the execution was reassigned, and what this step had begun was to be gone on with no more."""
+        return next((stretch.since for stretch in self.stretches if stretch.first_step > step), None)
+
+    def expected(self, step: int) -> PlannedStep | None:
+        """What the plan has at this number, after what had fired before; None when nothing was left."""
+        stretch = self.stretch_of(step)
+        place = self._place(stretch, step)
+        return None if place is None else plan_step(stretch.flow, stretch.course, place, step)
+
+    def left_after(self, step: Step) -> bool:
+        """Whether what was run when this step was planned had anything left once it had fired."""
+        stretch = self.stretch_of(step.number)
+        return next_position(stretch.flow, self._fired(stretch, step.number + 1).keys()) is not None
 
     def node_of(self, step: int) -> Node:
-        return self.flow.nodes[(step - 1) % len(self.flow.nodes)]
+        """The node that this step fires."""
+        row = next(row for row in self.steps if row.number == step)
+        return next(node for node in self.stretch_of(step).flow.nodes if node.id == row.node_id)
 
     def name(self, step: int) -> str:
         return f"step {step} of {self.execution.id}"
+
+    def _place(self, stretch: Stretch, step: int) -> Position | None:
+        fired = self._fired(stretch, step)
+        if step == stretch.from_step and stretch.reason in CAME_BACK and fired:
+            stands_at = find_firing(stretch.flow, list(fired)[-1])
+            if stands_at is not None:
+                return stands_at
+        return next_position(stretch.flow, fired.keys())
+
+    def _fired(self, stretch: Stretch, before: int) -> dict[Firing, int]:
+        """What had fired of it before this step, in order of its last firing, and under which number."""
+        fired: dict[Firing, int] = {}
+        for row in self.steps:
+            if stretch.first_step <= row.number < before and row.fired_at is not None:
+                firing = Firing(row.round, row.node_id)
+                fired.pop(firing, None)
+                fired[firing] = row.number
+        return fired

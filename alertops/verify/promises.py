@@ -27,7 +27,8 @@ PROMISES = {
     "retried": "every attempt that was to be tried again was",
     "escalated": "where nobody could be reached the next step did not wait for its time",
     "ended": "an execution ended when nothing was left to do, and not before",
-    "silent": "after the answer nothing fired, and nothing came that was not on its way",
+    "timed": "what was to happen at a time, if nobody did anything before, has happened",
+    "silent": "while it was silent nothing fired, and nothing came that was not on its way",
 }
 
 
@@ -81,6 +82,7 @@ class Judge:
         """Check every promise that needs nothing but rows."""
         self.verdict.executions += 1
         self._fired()
+        self._timed()
         self._told()
         self._settled()
         self._retried()
@@ -94,14 +96,19 @@ class Judge:
         self.verdict.require(promise, self.history.execution.id, kept, otherwise)
 
     def _fired(self) -> None:
-        """A step that was not even inserted is as lost as one that waits for ever."""
-        rows = {step.number: step for step in self.history.steps}
-        for planned in self.history.planned:
-            row = rows.get(planned.number)
-            due = min(planned.due_at, row.due_at) if row else planned.due_at
-            if self.history.must_have_happened(due):
-                fired = row is not None and row.fired_at is not None
-                self.require("fired", fired, f"{self.history.name(planned.number)} was due at {due}")
+        """A step that was cancelled by an answer, or waits, must not have been due for long."""
+        for step in self.history.steps:
+            ends = self.history.silent_since(step.created_at)
+            if step.fired_at is not None or self.history.deadline(step.due_at) <= ends:
+                fired = step.fired_at is not None
+                what = f"{self.history.name(step.number)} was due at {step.due_at}"
+                self.require("fired", fired, what)
+
+    def _timed(self) -> None:
+        for timer in self.history.timers:
+            late = timer.status == "waiting" and self.history.deadline(timer.due_at) <= self.history.now
+            what = f"{timer.kind} of {self.history.execution.id} was to be at {timer.due_at}"
+            self.require("timed", not late, what)
 
     def _told(self) -> None:
         told = {attempt.step_number for attempt in self.history.attempts} | self.history.told_nobody
@@ -142,11 +149,14 @@ class Judge:
             over_at = _unreached_at(attempts[earlier.number])
             if over_at is None or self.history.node_of(earlier.number).on_failure is OnFailure.WAIT:
                 continue
-            answered = self.history.answered_at is not None and self.history.answered_at <= over_at
-            if not answered and later.planned_at > over_at:
+            waited = later.created_at <= over_at < later.planned_at and later.number == earlier.number + 1
+            if waited and self.history.ran_at(over_at) and self._same_leg(earlier, later):
                 at_once = later.number in self.history.brought_forward
                 what = f"{self.history.name(earlier.number)} reached nobody, and the next one waited"
                 self.require("escalated", at_once, what)
+
+    def _same_leg(self, earlier: Step, later: Step) -> bool:
+        return self.history.stretch_of(later.number).first_step <= earlier.number
 
     def _ended(self) -> None:
         status = self.history.execution.status
@@ -157,26 +167,36 @@ class Judge:
             self.require("ended", left == (status == "running"), what)
 
     def _in_order(self) -> None:
-        planned = [(step.number, step.node_index) for step in self.history.planned]
-        rows = [(step.number, step.node_index) for step in self.history.steps]
         execution = self.history.execution.id
-        self.require("planned", rows == planned[: len(rows)], f"{execution} has steps {rows}")
-        # The next step is inserted with the firing: there is no moment without it.
-        followed = not rows or self.history.steps[-1].fired_at is None or len(rows) >= len(planned)
-        self.require(
-            "planned", followed, f"the last step of {execution} that is there has fired, of {planned}"
-        )
-        for earlier, later in zip(self.history.steps, self.history.steps[1:], strict=False):
+        numbers = [step.number for step in self.history.steps]
+        self.require("planned", numbers == list(range(1, len(numbers) + 1)), f"{execution} has {numbers}")
+        for step in self.history.steps:
+            expected = self.history.expected(step.number)
+            as_planned = expected is not None and expected.firing == (step.round, step.node_id)
+            what = f"{self.history.name(step.number)} fires {step.node_name}, not {expected}"
+            # What was cancelled may have been planned by a course that was never gone.
+            self.require("planned", as_planned or step.status == "cancelled", what)
+        self._followed()
+        for earlier, later in pairwise(self.history.steps):
             if later.fired_at is not None:
+                cancelled = earlier.status == "cancelled"
                 in_order = earlier.fired_at is not None and earlier.fired_at <= later.fired_at
-                self.require(
-                    "ordered", in_order, f"{self.history.name(later.number)} overtook the one before"
-                )
+                what = f"{self.history.name(later.number)} overtook the one before"
+                self.require("ordered", cancelled or in_order, what)
+
+    def _followed(self) -> None:
+        """The next step is inserted with the firing: there is no moment without it."""
+        last = self.history.steps[-1] if self.history.steps else None
+        followed = last is not None and (last.fired_at is None or not self.history.left_after(last))
+        what = f"the last step of {self.history.execution.id} has fired, and the next one does not wait"
+        self.require("planned", followed, what)
 
     def _on_time(self) -> None:
-        planned = {step.number: step.due_at for step in self.history.planned}
         for step in self.history.steps:
-            on_plan = step.planned_at == planned.get(step.number) and step.due_at <= step.planned_at
+            expected = self.history.expected(step.number)
+            planned_at = step.planned_at if expected is None else expected.due_at
+            on_plan = step.status == "cancelled" or step.planned_at == planned_at
+            on_plan &= step.due_at <= step.planned_at
             self.require("undrifted", on_plan, f"{self.history.name(step.number)} is due at {step.due_at}")
             if step.fired_at is not None:
                 self._punctual(step, (step.fired_at - step.due_at).total_seconds())
@@ -194,17 +214,18 @@ class Judge:
         self.require("not late", in_time, f"{name} was due at {step.due_at}, and fired {late} s late")
 
     def _silent(self) -> None:
-        """After an answer nothing fires, and nothing is handed to a mail server any more."""
-        answered_at = self.history.answered_at
-        if answered_at is None:
-            return
+        """While it is silent nothing fires, and nothing is handed to a provider any more."""
         for step in self.history.steps:
-            silent = step.fired_at is None or step.fired_at <= answered_at
-            self.require("silent", silent, f"{self.history.name(step.number)} fired after the answer")
+            if step.fired_at is not None:
+                what = f"{self.history.name(step.number)} fired after the answer"
+                self.require("silent", self.history.ran_at(step.fired_at), what)
         for attempt in self.history.attempts:
-            silent = attempt.transmit_at is None or attempt.transmit_at <= answered_at
-            what = f"{self.history.name(attempt.step_number)} was sent after the answer"
-            self.require("silent", silent, what)
+            if attempt.transmit_at is not None:
+                left_at = self.history.left_behind_at(attempt.step_number)
+                kept = self.history.ran_at(attempt.transmit_at)
+                kept &= left_at is None or attempt.transmit_at <= left_at
+                what = f"{self.history.name(attempt.step_number)} was sent after the answer"
+                self.require("silent", kept, what)
 
 
 def _unreached_at(attempts: Sequence[Attempt]) -> datetime | None:

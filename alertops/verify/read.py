@@ -8,21 +8,17 @@ from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select, true, tuple_
+from sqlalchemy import ColumnElement, select, true, tuple_
 from sqlalchemy.orm import Session
 
 from alertops.db import database_now
-from alertops.escalation.decision import Reason
-from alertops.escalation.flow import Flow, flow_from_json
-from alertops.escalation.plan import plan
-from alertops.models import Attempt, Execution, FlowRevision, Step, TimelineEntry
+from alertops.models import Attempt, Execution, Step, Timer
 from alertops.verify.history import Deadline, History
+from alertops.verify.told import read_revisions, read_told, spans_of, stretches_of
 
 PAGE = 200
 
-Row = TypeVar("Row", Step, Attempt)
-StepsOf = defaultdict[UUID, set[int]]
-AttemptsOf = defaultdict[UUID, set[tuple[int, int, int]]]
+Row = TypeVar("Row", Step, Attempt, Timer)
 
 
 def read_histories(
@@ -54,40 +50,34 @@ def _page(session: Session, where: ColumnElement[bool], deadline: Deadline) -> S
     executions = session.scalars(select(Execution).where(where).order_by(*order).limit(PAGE)).all()
     now = database_now(session)
     ids = [execution.id for execution in executions]
-    flows = _flows(session, executions)
+    told = read_told(session, ids)
+    revisions = read_revisions(session, executions, told)
     steps = _grouped(session.scalars(select(Step).where(Step.execution_id.in_(ids)).order_by(Step.number)))
     in_order = (Attempt.step_number, Attempt.target_number, Attempt.number)
     attempts = _grouped(
         session.scalars(select(Attempt).where(Attempt.execution_id.in_(ids)).order_by(*in_order))
     )
-    told_nobody, brought_forward, to_retry = _said(session, ids)
+    timers = _grouped(session.scalars(select(Timer).where(Timer.execution_id.in_(ids))))
     # What the session forgets first, the end of the transaction does not expire, to be read again later.
     session.expunge_all()
     session.rollback()
     return [
         History(
             execution=execution,
-            flow=flow,
-            planned=list(plan(flow, execution.anchor_at)),
+            stretches=stretches_of(execution, said, revisions),
+            spans=spans_of(execution, said),
             steps=steps[execution.id],
             attempts=attempts[execution.id],
-            told_nobody=frozenset(told_nobody[execution.id]),
+            told_nobody=frozenset(said.nobody),
             now=now,
             deadline=deadline,
-            to_retry=frozenset(to_retry[execution.id]),
-            brought_forward=frozenset(brought_forward[execution.id]),
+            to_retry=frozenset(said.to_retry),
+            brought_forward=frozenset(said.brought_forward),
+            timers=timers[execution.id],
         )
         for execution in executions
-        for flow in [flows[execution.flow_id, execution.revision_number]]
+        for said in [told[execution.id]]
     ]
-
-
-def _flows(session: Session, executions: Sequence[Execution]) -> dict[tuple[UUID, int], Flow]:
-    """The frozen flows of these executions, each read once."""
-    key = (FlowRevision.flow_id, FlowRevision.number)
-    wanted = {(execution.flow_id, execution.revision_number) for execution in executions}
-    found = session.execute(select(*key, FlowRevision.definition).where(tuple_(*key).in_(wanted)))
-    return {(flow_id, number): flow_from_json(definition) for flow_id, number, definition in found}
 
 
 def _grouped(rows: Iterable[Row]) -> defaultdict[UUID, list[Row]]:
@@ -95,30 +85,3 @@ def _grouped(rows: Iterable[Row]) -> defaultdict[UUID, list[Row]]:
     for row in rows:
         grouped[row.execution_id].append(row)
     return grouped
-
-
-def _said(session: Session, ids: Sequence[UUID]) -> tuple[StepsOf, StepsOf, AttemptsOf]:
-    """What the timelines say: steps that found nobody, steps brought forward, attempts to be repeated."""
-    said = TimelineEntry.event
-    step_number, target_number, attempt_number = (
-        func.coalesce(column, 0)
-        for column in (TimelineEntry.step_number, TimelineEntry.target_number, TimelineEntry.attempt_number)
-    )
-    retried = said.in_(("attempt_failed", "attempt_unknown")) & (
-        TimelineEntry.detail["reason"].astext == Reason.RETRY
-    )
-    entries = select(TimelineEntry.execution_id, said, step_number, target_number, attempt_number).where(
-        TimelineEntry.execution_id.in_(ids), said.in_(("nobody_to_tell", "step_brought_forward")) | retried
-    )
-    told_nobody: StepsOf = defaultdict(set)
-    brought_forward: StepsOf = defaultdict(set)
-    to_retry: AttemptsOf = defaultdict(set)
-    for execution_id, event, step, target, attempt in session.execute(entries):
-        match event:
-            case "nobody_to_tell":
-                told_nobody[execution_id].add(step)
-            case "step_brought_forward":
-                brought_forward[execution_id].add(step)
-            case _:
-                to_retry[execution_id].add((step, target, attempt))
-    return told_nobody, brought_forward, to_retry

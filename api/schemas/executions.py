@@ -45,6 +45,8 @@ class ExecutionSchema(Schema):
     alert_count = fields.Integer(required=True)
     anchor_at = Instant(required=True)
     created_at = Instant(required=True)
+    replay_of = fields.UUID(required=True, allow_none=True)
+    snoozed_until = Instant(required=True, allow_none=True)
     acknowledged_at = Instant(required=True, allow_none=True)
     acknowledged_by = fields.UUID(required=True, allow_none=True)
     ended_at = Instant(required=True, allow_none=True)
@@ -75,6 +77,7 @@ class StepSchema(Schema):
     number = fields.Integer(required=True)
     round = fields.Integer(required=True)
     node_index = fields.Integer(required=True)
+    node_id = fields.UUID(required=True)
     node_name = fields.String(required=True)
     status = fields.String(required=True, validate=validate.OneOf([*StepStatus, "planned"]))
     planned_at = Instant(required=True)
@@ -92,16 +95,12 @@ class ExecutionAndMoreSchema(ExecutionSchema):
 
 
 class ShownExecutionSchema(ExecutionAndMoreSchema):
-    steps = fields.List(fields.Nested(StepSchema), required=True)
-
-
-class AnsweredSchema(ExecutionAndMoreSchema):
-    changed = fields.Boolean(required=True, metadata={"description": "False when it was so already."})
-    in_flight = fields.List(
-        fields.Nested(InFlightSchema),
+    next_step = fields.Integer(
         required=True,
-        metadata={"description": "Sends that had begun before the answer; they are not called back."},
+        allow_none=True,
+        metadata={"description": "The number of the step that comes next, if one does: what to escalate to."},
     )
+    steps = fields.List(fields.Nested(StepSchema), required=True)
 
 
 class TimelineEntrySchema(Schema):

@@ -10,9 +10,13 @@ from alertops.escalation.flow import (
     MAX_ATTEMPTS,
     MAX_BACKOFF_FACTOR,
     MAX_BACKOFF_SECONDS,
+    MAX_BUDGET_SECONDS,
     MAX_DELAY_SECONDS,
     MAX_NODES,
     MAX_REPEAT,
+    MAX_TIMEOUT_SECONDS,
+    MIN_ACK_TIMEOUT_SECONDS,
+    MIN_RESOLVE_AFTER_SECONDS,
     OnFailure,
     OnUnknown,
     RetryPolicy,
@@ -22,6 +26,14 @@ from api.schemas.pages import PageQuery, PageSchema
 
 _usual = RetryPolicy()
 _pause = validate.Range(1, MAX_BACKOFF_SECONDS)
+_share = validate.Range(0, 1)
+_budget = validate.Range(1, MAX_BUDGET_SECONDS)
+_ack_timeout = validate.Range(MIN_ACK_TIMEOUT_SECONDS, MAX_TIMEOUT_SECONDS)
+_resolve_after = validate.Range(MIN_RESOLVE_AFTER_SECONDS, MAX_TIMEOUT_SECONDS)
+_JITTER = {"description": "The share of a pause by which chance may shorten it."}
+_BUDGET = {"description": "No attempt is made later than this after the first was due; null is no limit."}
+_ACK_TIMEOUT = {"description": "Acknowledged, and not resolved for so long, it comes back; null is never."}
+_RESOLVE_AFTER = {"description": "Not over so long after its alert, it is resolved by itself; null is never."}
 
 
 class EmailRecipient(Schema):
@@ -51,6 +63,10 @@ class RetrySchema(Schema):
         load_default=_usual.backoff_factor, validate=validate.Range(1, MAX_BACKOFF_FACTOR)
     )
     max_backoff_seconds = WholeNumber(load_default=_usual.max_backoff_seconds, validate=_pause)
+    jitter = Decimal(load_default=_usual.jitter, validate=_share, metadata=_JITTER)
+    budget_seconds = WholeNumber(
+        load_default=_usual.budget_seconds, allow_none=True, validate=_budget, metadata=_BUDGET
+    )
 
 
 _RECIPIENTS: dict[str, type[Schema]] = {"email": EmailRecipient, "user": UserRecipient}
@@ -82,6 +98,8 @@ class RetryChange(Schema):
     backoff_seconds = WholeNumber(validate=_pause)
     backoff_factor = Decimal(validate=validate.Range(1, MAX_BACKOFF_FACTOR))
     max_backoff_seconds = WholeNumber(validate=_pause)
+    jitter = Decimal(validate=_share, metadata=_JITTER)
+    budget_seconds = WholeNumber(allow_none=True, validate=_budget, metadata=_BUDGET)
 
 
 class NodeChange(Schema):
@@ -103,6 +121,12 @@ class FlowInput(Schema):
     name = Name(required=True)
     description = fields.String(load_default="", validate=validate.Length(max=2000))
     repeat = WholeNumber(load_default=0, validate=validate.Range(0, MAX_REPEAT))
+    ack_timeout_seconds = WholeNumber(
+        load_default=None, allow_none=True, validate=_ack_timeout, metadata=_ACK_TIMEOUT
+    )
+    resolve_after_seconds = WholeNumber(
+        load_default=None, allow_none=True, validate=_resolve_after, metadata=_RESOLVE_AFTER
+    )
     nodes = fields.List(fields.Nested(NodeInput), required=True, validate=validate.Length(1, MAX_NODES))
 
 
@@ -112,6 +136,8 @@ class FlowChange(Schema):
     name = Name()
     description = fields.String(validate=validate.Length(max=2000))
     repeat = WholeNumber(validate=validate.Range(0, MAX_REPEAT))
+    ack_timeout_seconds = WholeNumber(allow_none=True, validate=_ack_timeout, metadata=_ACK_TIMEOUT)
+    resolve_after_seconds = WholeNumber(allow_none=True, validate=_resolve_after, metadata=_RESOLVE_AFTER)
 
 
 class FlowQuery(PageQuery):
@@ -141,6 +167,8 @@ class FlowSchema(Schema):
     name = fields.String(required=True)
     description = fields.String(required=True)
     repeat = fields.Integer(required=True)
+    ack_timeout_seconds = fields.Integer(required=True, allow_none=True)
+    resolve_after_seconds = fields.Integer(required=True, allow_none=True)
     revision = fields.Integer(attribute="revision_number", required=True)
     nodes = fields.List(fields.Nested(NodeSchema), required=True)
     created_at = Instant(required=True)

@@ -1,4 +1,4 @@
-"""Executions: alerts come in, people answer."""
+"""Executions: alerts come in, and people look. What people do about them is in `operations.py`."""
 
 from __future__ import annotations
 
@@ -10,10 +10,7 @@ from flask import url_for
 from alertops.models import Execution, TimelineEntry
 from alertops.services.access.door import find_execution, find_flow, find_team
 from alertops.services.access.permissions import Action
-from alertops.services.acknowledge import acknowledge
-from alertops.services.answer import Answered
 from alertops.services.pages import Page, Place, executions_of, timeline_of
-from alertops.services.resolve import resolve
 from alertops.services.show_execution import ShownExecution, show_execution
 from alertops.services.start_execution import Alert, start_execution
 from api.asking import actor, asking
@@ -21,7 +18,6 @@ from api.blueprints import TeamBlueprint
 from api.extensions import dispatcher, session
 from api.schemas.executions import (
     AlertInput,
-    AnsweredSchema,
     ExecutionPageSchema,
     ExecutionQuery,
     ExecutionSchema,
@@ -29,9 +25,8 @@ from api.schemas.executions import (
     TimelinePageSchema,
     TimelineQuery,
 )
-from api.schemas.nothing import NothingInput
 
-blueprint = TeamBlueprint("executions", __name__, description="Executions: alerts, and answers to them")
+blueprint = TeamBlueprint("executions", __name__, description="Executions: alerts, and what becomes of them")
 
 
 @blueprint.post("/flows/<uuid:flow_id>/executions")
@@ -74,23 +69,3 @@ def list_timeline(page: dict[str, Any], execution_id: UUID) -> Page[TimelineEntr
     """List what happened, oldest first."""
     execution = find_execution(session(), asking(), execution_id)
     return timeline_of(session(), execution.id, **page)
-
-
-@blueprint.post("/executions/<uuid:execution_id>/acknowledge")
-@blueprint.permits(Action.ANSWER)
-@blueprint.arguments(NothingInput, required=False)
-@blueprint.response(200, AnsweredSchema)
-def acknowledge_execution(_: dict[str, Any], execution_id: UUID) -> Answered:
-    """Take it: nobody else is told. Safe to repeat."""
-    execution = find_execution(session(), asking(), execution_id)
-    return acknowledge(session(), execution.id, actor().id)
-
-
-@blueprint.post("/executions/<uuid:execution_id>/resolve")
-@blueprint.permits(Action.ANSWER)
-@blueprint.arguments(NothingInput, required=False)
-@blueprint.response(200, AnsweredSchema)
-def resolve_execution(_: dict[str, Any], execution_id: UUID) -> Answered:
-    """Say that it is over. Safe to repeat."""
-    execution = find_execution(session(), asking(), execution_id)
-    return resolve(session(), execution.id, actor().id)

@@ -138,16 +138,13 @@ class MailJudge(Judge):
 
     def _none_after_the_answer(self) -> None:
         """No mail comes but what was being transmitted already."""
-        answered_at = self.history.answered_at
-        if answered_at is None:
-            return
         begun = {
             (_target(attempt), attempt.number)
             for attempt in self.history.attempts
-            if attempt.transmit_at is not None and attempt.transmit_at <= answered_at
+            if attempt.transmit_at is not None and self.history.ran_at(attempt.transmit_at)
         }
         for mail in self.mails:
-            silent = mail.received_at <= answered_at or (mail.target, mail.attempt) in begun
+            silent = self.history.ran_at(mail.received_at) or (mail.target, mail.attempt) in begun
             what = f"a mail about {self.history.name(mail.target.step)} after the answer"
             self.require("silent", silent, what)
 
@@ -164,7 +161,8 @@ class MailJudge(Judge):
             self.require("addressed", addressed, f"a mail about {name} went to {mail.address}")
         ids = {mail.message_id for mail in mails}
         self.require("one Message-ID", len(ids) == 1, f"{name} was told as {sorted(ids)}")
-        if self.history.node_of(target.step).on_unknown is OnUnknown.HOLD:
+        planned = target.step in {step.number for step in self.history.steps}
+        if planned and self.history.node_of(target.step).on_unknown is OnUnknown.HOLD:
             self.require("held", len(mails) == 1, f"{name} was told {len(mails)} times")
         claims = sum(attempt.claim_number for attempt in attempts.values())
         announced = len(mails) == 1 or any(attempt.may_repeat for attempt in attempts.values())

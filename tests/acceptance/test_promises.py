@@ -10,9 +10,9 @@ from uuid import uuid4
 import pytest
 
 from alertops.escalation.flow import Flow, Node, OnUnknown
-from alertops.escalation.plan import plan
-from alertops.models import Attempt, Execution, Step
-from alertops.verify.history import History, within
+from alertops.escalation.plan import Course
+from alertops.models import Attempt, Execution, Step, Timer
+from alertops.verify.history import History, Span, Stretch, within
 from deploy.local.promises import Mail, Target, Verdict, judge
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -50,12 +50,20 @@ class Seen:
 
 def kept() -> Seen:
     """Two steps, after 10 and 20 s, each told and received a little later; acknowledged before the third."""
-    execution = Execution(id=uuid4(), status="acknowledged", anchor_at=START, acknowledged_at=at(25))
+    execution = Execution(id=uuid4(), status="acknowledged", created_at=START, acknowledged_at=at(25))
     steps = [
-        Step(number=n, node_index=n - 1, planned_at=at(10 * n), due_at=at(10 * n), fired_at=at(10 * n + 0.1))
-        for n in (1, 2)
+        Step(
+            number=n,
+            round=0,
+            node_id=str(n),
+            status="fired" if n < 3 else "cancelled",
+            created_at=at(10 * (n - 1)),
+            planned_at=at(10 * n),
+            due_at=at(10 * n),
+            fired_at=at(10 * n + 0.1) if n < 3 else None,
+        )
+        for n in (1, 2, 3)
     ]
-    steps.append(Step(number=3, node_index=2, status="cancelled", planned_at=at(30), due_at=at(30)))
     attempts = [
         Attempt(
             execution_id=execution.id,
@@ -77,8 +85,16 @@ def kept() -> Seen:
         Mail(at(10 * n + 0.2), f"<{n}@test>", Target(execution.id, n, 1), 1, f"{n}@example.org")
         for n in (1, 2)
     ]
-    planned = list(plan(FLOW, START))
-    history = History(execution, FLOW, planned, steps, attempts, frozenset(), at(60), within(PATIENCE))
+    history = History(
+        execution=execution,
+        stretches=[Stretch(1, 1, FLOW, Course(START), START)],
+        spans=[Span(START, at(25))],
+        steps=steps,
+        attempts=attempts,
+        told_nobody=frozenset(),
+        now=at(60),
+        deadline=within(PATIENCE),
+    )
     return Seen(history, mails)
 
 
@@ -100,7 +116,9 @@ def test_nothing_is_broken_when_all_is_kept() -> None:
 
 
 def lose_a_step(seen: Seen) -> Seen:
-    return seen.only_first()
+    """It waited until the answer, three seconds after it was due."""
+    seen.steps[1].fired_at, seen.steps[1].status = None, "cancelled"
+    return seen.only_first(steps=2)
 
 
 def tell_nobody(seen: Seen) -> Seen:
@@ -134,7 +152,7 @@ def lose_the_next_step(seen: Seen) -> Seen:
 
 
 def skip_a_node(seen: Seen) -> Seen:
-    seen.steps[1].node_index = 2
+    seen.steps[1].node_id = "3"
     return seen
 
 
@@ -184,7 +202,7 @@ def forget_a_retry(seen: Seen) -> Seen:
 
 def stay_open(seen: Seen) -> Seen:
     seen.history.execution.status, seen.history.execution.acknowledged_at = "running", None
-    return seen
+    return replace(seen, history=replace(seen.history, spans=[Span(START)]))
 
 
 def end_too_soon(seen: Seen) -> Seen:
@@ -202,12 +220,71 @@ def hold(seen: Seen) -> Seen:
     nodes = tuple(replace(node, on_unknown=OnUnknown.HOLD) for node in FLOW.nodes)
     seen = mail(1, 12)(seen)
     seen.attempts[0].claim_number, seen.attempts[0].may_repeat = 2, True
-    return replace(seen, history=replace(seen.history, flow=replace(FLOW, nodes=nodes)))
+    stretch = replace(seen.history.stretches[0], flow=replace(FLOW, nodes=nodes))
+    return replace(seen, history=replace(seen.history, stretches=[stretch]))
 
 
 def tell_another_team(seen: Seen) -> Seen:
     seen.attempts[1].address = "stranger@example.org"
     return second_mail(address="stranger@example.org")(seen)
+
+
+def forget_a_timer(seen: Seen) -> Seen:
+    timer = Timer(kind="ack_timeout", status="waiting", due_at=at(50))
+    return replace(seen, history=replace(seen.history, timers=[timer]))
+
+
+def come_back(seen: Seen, *, to: str = "2", due: float = 40) -> Seen:
+    """Nobody resolved it: at 40 s the node that had fired last fires again."""
+    course = Course(at(20), at(40))
+    back = Stretch(4, 1, FLOW, course, at(40.05), reason="ack_timed_out")
+    again = Step(
+        number=4,
+        round=0,
+        node_id=to,
+        status="fired",
+        created_at=at(40.05),
+        planned_at=at(due),
+        due_at=at(due),
+        fired_at=at(due + 0.1),
+    )
+    waits = Step(
+        number=5,
+        round=0,
+        node_id="3",
+        status="waiting",
+        created_at=at(due + 0.1),
+        planned_at=at(50),
+        due_at=at(50),
+    )
+    history = replace(
+        seen.history,
+        stretches=[*seen.history.stretches, back],
+        spans=[*seen.history.spans, Span(at(40.05))],
+        steps=[*seen.steps, again, waits],
+        told_nobody=frozenset({4}),
+        now=at(45),
+    )
+    history.execution.status = "running"
+    return replace(seen, history=history)
+
+
+def come_back_to_another(seen: Seen) -> Seen:
+    return come_back(seen, to="1")
+
+
+def come_back_late(seen: Seen) -> Seen:
+    return come_back(seen, due=41)
+
+
+def hand_it_on(seen: Seen, since: float) -> Seen:
+    """Another flow takes over; what the first had begun is left behind."""
+    taken_over = Stretch(3, 3, FLOW, Course(at(since), at(since)), at(since), reason="reassigned")
+    return replace(seen, history=replace(seen.history, stretches=[*seen.history.stretches, taken_over]))
+
+
+def send_what_was_left_behind(seen: Seen) -> Seen:
+    return hand_it_on(seen, 20.15)
 
 
 @pytest.mark.parametrize(
@@ -227,6 +304,10 @@ def tell_another_team(seen: Seen) -> Seen:
         pytest.param(fire(1, 13), "not late", id="a late step"),
         pytest.param(fire(1, 20.2), "ordered", id="a step that was overtaken"),
         pytest.param(fire(2, 26), "silent", id="a step after the acknowledge"),
+        pytest.param(forget_a_timer, "timed", id="a timer that was forgotten"),
+        pytest.param(come_back_to_another, "planned", id="coming back to another node"),
+        pytest.param(come_back_late, "undrifted", id="coming back at another time"),
+        pytest.param(send_what_was_left_behind, "silent", id="a send of what was left behind"),
         pytest.param(drift, "undrifted", id="a due time that drifted"),
         pytest.param(skip_a_node, "planned", id="a skipped node"),
         pytest.param(lose_the_next_step, "planned", id="a firing without the next step"),
@@ -245,6 +326,14 @@ def tell_another_team(seen: Seen) -> Seen:
 )
 def test_broken_promise_is_seen(damage: Callable[[Seen], Seen], promise: str) -> None:
     assert promise in broken(damage(kept()))
+
+
+def test_coming_back_is_no_broken_promise() -> None:
+    assert not broken(come_back(kept()))
+
+
+def test_step_that_waited_when_it_was_handed_on_is_no_broken_promise() -> None:
+    assert not broken(hand_it_on(kept(), 24))
 
 
 def test_repeat_that_was_announced_is_no_broken_promise() -> None:

@@ -15,6 +15,7 @@ from alertops.services.acknowledge import acknowledge
 from alertops.services.claim_attempt import claim_attempt
 from alertops.services.dispatch import Message
 from alertops.services.keys import AttemptKey
+from alertops.services.operate import By
 from alertops.services.recover import PAGE, Recovered
 from tests.integration.recovering import NOTHING, Markers, Recover, Sessions, runner
 from tests.integration.world import Broker, World, down, node, refuse, take
@@ -108,7 +109,7 @@ def test_what_was_acknowledged_is_not_dispatched(
     world: World, broker: Broker, markers: Markers, run: Recover
 ) -> None:
     (execution,) = waiting(world, 1)
-    acknowledge(world.session, execution.id, world.owner.id)
+    acknowledge(world.session, world.dispatcher, execution.id, By(world.owner.id))
     markers.wipe()
     assert run() == NOTHING
 

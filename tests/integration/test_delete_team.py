@@ -28,6 +28,7 @@ from alertops.services.acknowledge import acknowledge
 from alertops.services.cancel_executions import CANCELLABLE
 from alertops.services.claim_attempt import Claim, claim_attempt
 from alertops.services.keys import AttemptKey
+from alertops.services.operate import By
 from alertops.services.resolve import resolve
 from alertops.services.teams.delete_team import Deletion, delete_team
 from alertops.verify.history import within
@@ -104,9 +105,9 @@ def in_state(world: World, status: ExecutionStatus) -> Execution:
     execution = world.start(world.flow(node("a", 0), node("b", 600)))
     world.fire(execution, 1)
     if status is ExecutionStatus.ACKNOWLEDGED:
-        acknowledge(world.session, execution.id, world.owner.id)
+        acknowledge(world.session, world.dispatcher, execution.id, By(world.owner.id))
     elif status is ExecutionStatus.RESOLVED:
-        resolve(world.session, execution.id, world.owner.id)
+        resolve(world.session, world.dispatcher, execution.id, By(world.owner.id))
     elif status is ExecutionStatus.EXHAUSTED:
         world.send(execution, 1)
         world.pass_time(execution, 600)

@@ -27,6 +27,7 @@ from alertops.services.flows.create_flow import create_flow
 from alertops.services.flows.lock_flow import Editor, lock_flow
 from alertops.services.keys import AttemptKey, StepKey
 from alertops.services.lock import lock_execution
+from alertops.services.operate import By
 from alertops.services.start_execution import Alert, Started, start_execution
 from alertops.services.teams.delete_team import Deletion, delete_team
 from tests.integration.api_client import a_flow
@@ -80,7 +81,7 @@ class Race:
         return fire_step(session, Dispatcher(Broker()), StepKey(self.id, 2))
 
     def acknowledge(self, session: Session) -> object:
-        return acknowledge(session, self.id, self.owner_id)
+        return acknowledge(session, Dispatcher(Broker()), self.id, By(self.owner_id))
 
     def claim(self, session: Session) -> Claim | NoClaim:
         return claim_attempt(session, AttemptKey(self.id, 1, 1, 1), lease_seconds=15)

@@ -11,6 +11,7 @@ from alertops.escalation.decision import Reason
 from alertops.escalation.flow import OnFailure, OnUnknown
 from alertops.models import Membership, User
 from alertops.services.acknowledge import acknowledge
+from alertops.services.operate import By
 from alertops.services.resolve import resolve
 from tests.integration.world import World, node
 
@@ -84,7 +85,7 @@ def test_acknowledge_silences_the_next_node_and_the_retry_that_waits(world: Worl
     world.fire(execution, 1)
     world.channel.on_open = refuse
     world.send(execution, 1)
-    answered = acknowledge(world.session, execution.id, world.owner.id)
+    answered = acknowledge(world.session, world.dispatcher, execution.id, By(world.owner.id))
     assert answered.changed
     assert answered.execution.acknowledged_by == world.owner.id
     world.channel.on_open = lambda _: None
@@ -98,8 +99,8 @@ def test_acknowledge_silences_the_next_node_and_the_retry_that_waits(world: Worl
 
 def test_acknowledge_is_safe_to_repeat(world: World) -> None:
     execution = world.start(world.flow(node("a", 60)))
-    first = acknowledge(world.session, execution.id, world.owner.id)
-    second = acknowledge(world.session, execution.id, world.owner.id)
+    first = acknowledge(world.session, world.dispatcher, execution.id, By(world.owner.id))
+    second = acknowledge(world.session, world.dispatcher, execution.id, By(world.owner.id))
     assert (first.changed, second.changed) == (True, False)
     assert second.execution.acknowledged_at == first.execution.acknowledged_at
     assert world.events(execution) == ["started", "acknowledged"]
@@ -111,7 +112,7 @@ def test_acknowledge_between_claim_and_transmit_still_silences(world: World) -> 
     in_flight = []
 
     def acknowledge_meanwhile(_: Notification) -> None:
-        answered = acknowledge(world.session, execution.id, world.owner.id)
+        answered = acknowledge(world.session, world.dispatcher, execution.id, By(world.owner.id))
         in_flight.extend(answered.in_flight)
 
     world.channel.on_open = acknowledge_meanwhile
@@ -125,7 +126,9 @@ def test_acknowledge_between_claim_and_transmit_still_silences(world: World) -> 
 def test_a_send_that_was_transmitted_when_acknowledged_is_recorded_as_it_ended(world: World) -> None:
     execution = world.start(world.flow(node("a", 0), node("b", 60)))
     world.fire(execution, 1)
-    world.channel.on_transmit = lambda _: acknowledge(world.session, execution.id, world.owner.id) and None
+    world.channel.on_transmit = lambda _: (
+        acknowledge(world.session, world.dispatcher, execution.id, By(world.owner.id)) and None
+    )
     world.send(execution, 1)
     assert [attempt.status for attempt in world.attempts(execution)] == ["delivered"]
     assert world.status(execution) == "acknowledged"
@@ -184,8 +187,8 @@ def test_an_exhausted_execution_can_still_be_answered_by_the_last_person_told(wo
     world.fire(execution, 1)
     world.send(execution, 1)
     assert world.status(execution) == "exhausted"
-    assert acknowledge(world.session, execution.id, world.owner.id).changed
-    assert resolve(world.session, execution.id, world.owner.id).changed
+    assert acknowledge(world.session, world.dispatcher, execution.id, By(world.owner.id)).changed
+    assert resolve(world.session, world.dispatcher, execution.id, By(world.owner.id)).changed
     assert world.status(execution) == "resolved"
 
 

@@ -17,6 +17,7 @@ from alertops.models import Execution, Step, TimelineEntry
 from alertops.services.acknowledge import acknowledge
 from alertops.services.claim_attempt import Claim, claim_attempt
 from alertops.services.keys import AttemptKey
+from alertops.services.operate import By
 from tests.integration.world import World, node
 
 PAST_THE_LEASE = 16
@@ -210,7 +211,7 @@ def test_a_send_whose_worker_died_is_closed_after_an_acknowledge_and_never_sent_
 ) -> None:
     execution = fired(world)
     die_sending(world, execution, transmitted=transmitted)
-    acknowledge(world.session, execution.id, world.owner.id)
+    acknowledge(world.session, world.dispatcher, execution.id, By(world.owner.id))
     assert [world.send(execution, 1) for _ in range(2)] == [Reason.STALE] * 2
     assert [attempt.status for attempt in world.attempts(execution)] == [status]
     assert world.channel.accepted == []

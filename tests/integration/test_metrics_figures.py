@@ -17,6 +17,7 @@ from alertops.models import BrokerEpoch, Flow, Team
 from alertops.models.letter import LetterKind
 from alertops.services.acknowledge import acknowledge
 from alertops.services.letters.write_letter import write_letter
+from alertops.services.operate import By
 from alertops.services.recover import Recovered
 from alertops.services.resolve import resolve
 from tests.figures import read_figures
@@ -199,8 +200,8 @@ def test_every_api_process_tells_the_same(
 def test_open_work_is_counted_by_its_state(world: World, figures: Figures) -> None:
     flow = world.flow(node("a", 0), node("b", 600))
     running, sending, taken, over = (world.start(flow) for _ in range(4))
-    acknowledge(world.session, taken.id, world.owner.id)
-    resolve(world.session, over.id, world.owner.id)
+    acknowledge(world.session, world.dispatcher, taken.id, By(world.owner.id))
+    resolve(world.session, world.dispatcher, over.id, By(world.owner.id))
     for execution in (running, sending):
         world.fire(execution, 1)
     # In the middle of a send, somebody looks.

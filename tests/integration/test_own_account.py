@@ -18,6 +18,7 @@ from alertops.services.accounts.delete_account import delete_account
 from alertops.services.accounts.limits import Limits
 from alertops.services.accounts.open_session import Client, open_session
 from alertops.services.acknowledge import acknowledge
+from alertops.services.operate import By
 from tests.integration.api_client import API, Person, a_flow, assert_problem, person, row_counts
 from tests.integration.world import Queue, World, node
 
@@ -145,7 +146,7 @@ def test_what_somebody_did_stays_told_when_they_have_left(
     session.commit()
     flow = ann.make(f"/teams/{world.team.id}/flows", a_flow())["id"]
     execution = ann.make(f"/flows/{flow}/executions", {"summary": "disk full"})["id"]
-    acknowledge(session, execution, ann.id)
+    acknowledge(session, world.dispatcher, execution, By(ann.id))
     entries = session.scalars(select(TimelineEntry.actor_id).order_by(TimelineEntry.id)).all()
     assert delete_me(ann).status_code == 204
     session.expire_all()

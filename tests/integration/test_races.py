@@ -21,12 +21,12 @@ from alertops.escalation.decision import Reason
 from alertops.escalation.states import AttemptStatus
 from alertops.models import Attempt, Execution, Step
 from alertops.services.acknowledge import acknowledge
-from alertops.services.answer import Answered
 from alertops.services.claim_attempt import Claim, NoClaim, claim_attempt
 from alertops.services.dispatch import StepWakeUp
 from alertops.services.fire_step import fire_step
 from alertops.services.keys import AttemptKey, StepKey
 from alertops.services.lock import lock_execution
+from alertops.services.operate import Answered, By
 from alertops.services.record_outcome import Outcome, record_outcome
 from alertops.services.resolve import resolve
 from alertops.services.send_attempt import send_attempt
@@ -55,7 +55,7 @@ class Race:
         return claim_attempt(session, self.key, lease_seconds=15)
 
     def acknowledge(self, session: Session) -> Answered:
-        return acknowledge(session, self.id, self.owner_id)
+        return acknowledge(session, self.world.dispatcher, self.id, By(self.owner_id))
 
     def fire_second(self, session: Session) -> Reason:
         return fire_step(session, self.world.dispatcher, StepKey(self.id, 2))
@@ -125,7 +125,7 @@ def test_an_acknowledge_that_read_the_execution_before_a_resolve_sees_it_resolve
         return answered
 
     with race.queue() as queue:
-        queue.submit(lambda session: resolve(session, race.id, race.owner_id))
+        queue.submit(lambda session: resolve(session, race.world.dispatcher, race.id, By(race.owner_id)))
         answering = queue.submit(read_then_acknowledge)
     with pytest.raises(ConflictError, match="resolved"):
         answering.result()

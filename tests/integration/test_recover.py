@@ -14,6 +14,7 @@ from alertops.services.acknowledge import acknowledge
 from alertops.services.claim_attempt import Claim, claim_attempt
 from alertops.services.dispatch import Message
 from alertops.services.keys import AttemptKey
+from alertops.services.operate import By
 from alertops.services.recover import PAGE, Recovered
 from tests.integration.recovering import NOTHING, Markers, Recover, Sessions, runner
 from tests.integration.world import Broker, Publishing, Queue, World, down, node, refuse, take
@@ -249,7 +250,7 @@ def test_nothing_that_was_acknowledged_is_dispatched_but_a_lost_send_to_be_close
     claim_attempt(world.session, AttemptKey(sends.id, 1, 1, 1), lease_seconds=15)
     broker.on_publish = take
     for execution in (waits, sends):
-        acknowledge(world.session, execution.id, world.owner.id)
+        acknowledge(world.session, world.dispatcher, execution.id, By(world.owner.id))
         world.pass_time(execution, 3600)
     assert run() == Recovered(lease_expired=1)
     world.send(sends, 1)

@@ -16,6 +16,7 @@ from alertops.models import Attempt, Execution, Flow, Step
 from alertops.services.acknowledge import acknowledge
 from alertops.services.dispatch import Dispatcher
 from alertops.services.lock import lock_execution
+from alertops.services.operate import By
 from alertops.services.resolve import resolve
 from alertops.services.start_execution import Alert, Started, start_execution
 from tests.integration.world import Broker, Publishing, Queue, World, down, node, refuse
@@ -85,7 +86,7 @@ def test_an_alert_that_waited_for_a_resolve_opens_anew_and_is_not_lost(
     flow = world.flow(node("a", 60))
     execution, owner_id, start = world.start(flow, KEY), world.owner.id, starter(world, flow)
     with queue_for(world, sessions, execution) as queue:
-        queue.submit(lambda session: resolve(session, execution.id, owner_id))
+        queue.submit(lambda session: resolve(session, world.dispatcher, execution.id, By(owner_id)))
         starting = queue.submit(start)
     assert starting.result().created
     assert of_key(world) == [("resolved", 1), ("running", 1)]
@@ -99,7 +100,7 @@ def test_an_alert_that_came_before_a_resolve_joins_what_is_then_resolved(
     execution, owner_id, start = world.start(flow, KEY), world.owner.id, starter(world, flow)
     with queue_for(world, sessions, execution) as queue:
         starting = queue.submit(start)
-        queue.submit(lambda session: resolve(session, execution.id, owner_id))
+        queue.submit(lambda session: resolve(session, world.dispatcher, execution.id, By(owner_id)))
     assert not starting.result().created
     assert of_key(world) == [("resolved", 2)]
 
@@ -147,7 +148,7 @@ def test_an_alert_with_the_key_of_an_exhausted_execution_opens_anew(world: World
 def test_an_acknowledged_execution_still_takes_in_alerts_with_its_key(world: World) -> None:
     flow = world.flow(node("a", 60))
     execution = world.start(flow, KEY)
-    acknowledge(world.session, execution.id, world.owner.id)
+    acknowledge(world.session, world.dispatcher, execution.id, By(world.owner.id))
     assert world.start(flow, KEY).id == execution.id
     assert of_key(world) == [("acknowledged", 2)]
 
@@ -158,11 +159,11 @@ def test_an_exhausted_execution_beside_a_newer_open_one_is_not_acknowledged_but_
     flow = world.flow(node("a", 0))
     old = exhaust(world, flow)
     new = world.start(flow, KEY)
-    with pytest.raises(ConflictError, match="newer one"):
-        acknowledge(world.session, old.id, world.owner.id)
+    with pytest.raises(ConflictError, match="same dedup_key"):
+        acknowledge(world.session, world.dispatcher, old.id, By(world.owner.id))
     assert (world.status(old), world.status(new)) == ("exhausted", "running")
-    assert resolve(world.session, old.id, world.owner.id).changed
-    assert acknowledge(world.session, new.id, world.owner.id).changed
+    assert resolve(world.session, world.dispatcher, old.id, By(world.owner.id)).changed
+    assert acknowledge(world.session, world.dispatcher, new.id, By(world.owner.id)).changed
 
 
 def test_an_answer_that_another_constraint_refuses_is_not_blamed_on_a_newer_execution(world: World) -> None:
@@ -171,7 +172,7 @@ def test_an_answer_that_another_constraint_refuses_is_not_blamed_on_a_newer_exec
     world.session.commit()
     try:
         with pytest.raises(IntegrityError, match="odd"):
-            acknowledge(world.session, execution.id, UUID(int=0))
+            acknowledge(world.session, world.dispatcher, execution.id, By(UUID(int=0)))
     finally:
         world.session.execute(text("ALTER TABLE executions DROP CONSTRAINT odd"))
         world.session.commit()

@@ -112,8 +112,8 @@ class World:
         session.add(Membership(team_id=self.team.id, user_id=self.owner.id, role="owner"))
         session.commit()
 
-    def flow(self, *nodes: Node, repeat: int = 0) -> Flow:
-        definition = FlowDefinition(nodes=nodes, repeat=repeat)
+    def flow(self, *nodes: Node, repeat: int = 0, **settings: Any) -> Flow:
+        definition = FlowDefinition(nodes=nodes, repeat=repeat, **settings)
         flow = Flow(team_id=self.team.id, name="Flow", repeat=repeat, revision_number=1)
         self.session.add(flow)
         self.session.flush()
@@ -129,7 +129,16 @@ class World:
         """Let this much time go by for the execution and all that belongs to it."""
         by = timedelta(seconds=seconds)
         columns = {
-            "executions": ("anchor_at", "created_at"),
+            "executions": (
+                "anchor_at",
+                "not_before_at",
+                "created_at",
+                "snoozed_until",
+                "acknowledged_at",
+                "ended_at",
+            ),
+            "timers": ("due_at", "fired_at", "created_at", "dispatched_at"),
+            "timeline": ("at",),
             "steps": ("planned_at", "due_at", "fired_at", "created_at", "dispatched_at"),
             "attempts": ("due_at", "lease_until", "transmit_at", "created_at", "dispatched_at"),
         }

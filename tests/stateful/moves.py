@@ -15,10 +15,10 @@ from alertops.errors import ConflictError
 from alertops.escalation.events import Acknowledge, Resolve
 from alertops.escalation.states import AttemptStatus
 from alertops.faults import Point
-from alertops.services.answer import answer
 from alertops.services.dispatch import FIRE_STEP, Dispatcher, Message
 from alertops.services.fire_step import fire_step
 from alertops.services.keys import AttemptKey, StepKey
+from alertops.services.operate import By, operate
 from alertops.services.send_attempt import send_attempt
 from tests.integration.world import ScriptedChannel
 from tests.stateful.oracle import REFUSED, Fate, Oracle
@@ -115,7 +115,7 @@ class Cast:
     def answers(self, event: Acknowledge | Resolve) -> Move:
         def give(session: Session) -> Any:
             try:
-                answered = answer(session, self._id, event, self._actor_id)
+                answered = operate(session, self._dispatcher, self._id, event, By(self._actor_id))
             except ConflictError:
                 return REFUSED
             return answered.changed, [(AttemptKey.of(a)[1:], a.claim_number) for a in answered.in_flight]

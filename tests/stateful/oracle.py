@@ -179,7 +179,7 @@ class Oracle:
         return found
 
     def _compare_step(self, step: Step, slack: timedelta, same: Any) -> None:
-        row, planned = self.engine.steps[step.number], self.engine.planned[step.number - 1].due_at
+        row, planned = self.engine.steps[step.number], self.engine.steps[step.number].planned.due_at
         same(f"step {step.number}: status", step.status, row.status)
         same(f"step {step.number}: planned_at", self.virtual(step.planned_at), planned)
         exact = row.due_at == planned

@@ -12,7 +12,11 @@ from alertops.escalation.flow import (
     MAX_ATTEMPTS,
     MAX_BACKOFF_FACTOR,
     MAX_BACKOFF_SECONDS,
+    MAX_BUDGET_SECONDS,
     MAX_DELAY_SECONDS,
+    MAX_TIMEOUT_SECONDS,
+    MIN_ACK_TIMEOUT_SECONDS,
+    MIN_RESOLVE_AFTER_SECONDS,
     Flow,
     Node,
     OnFailure,
@@ -28,6 +32,8 @@ policies = st.builds(
     backoff_seconds=st.integers(1, MAX_BACKOFF_SECONDS),
     backoff_factor=st.floats(1, MAX_BACKOFF_FACTOR),
     max_backoff_seconds=st.integers(1, MAX_BACKOFF_SECONDS),
+    jitter=st.floats(0, 1),
+    budget_seconds=st.none() | st.integers(1, MAX_BUDGET_SECONDS),
 )
 recipients = st.one_of(
     st.builds(lambda name: {"type": "email", "email": name + "@example.com"}, st.text(max_size=8)),
@@ -49,6 +55,8 @@ flows = st.builds(
     repeat=st.integers(0, 3),
     name=st.text(max_size=20),
     description=st.text(max_size=20),
+    ack_timeout_seconds=st.none() | st.integers(MIN_ACK_TIMEOUT_SECONDS, MAX_TIMEOUT_SECONDS),
+    resolve_after_seconds=st.none() | st.integers(MIN_RESOLVE_AFTER_SECONDS, MAX_TIMEOUT_SECONDS),
 )
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import count
 from typing import Any
 
 import pytest
 
 from alertops.escalation.decision import (
+    CancelTimers,
     CancelWaiting,
     Decision,
     EndAttempt,
@@ -22,9 +24,13 @@ from alertops.escalation.events import (
     StepWoken,
 )
 from alertops.escalation.flow import Flow, Node, OnFailure, OnUnknown
-from alertops.escalation.machine import MAX_CLAIMS, State, decide
-from alertops.escalation.states import AttemptStatus, ExecutionStatus, StepStatus
+from alertops.escalation.machine import MAX_CLAIMS, decide
+from alertops.escalation.plan import Course, Firing
+from alertops.escalation.state import State
+from alertops.escalation.states import AttemptStatus, ExecutionStatus, StepStatus, TimerKind
 from tests.unit.engine import ANCHOR, LEASE, RUNNING, AttemptId, Engine
+
+_ids = count()
 
 
 def history(*nodes: Node) -> Engine:
@@ -32,7 +38,11 @@ def history(*nodes: Node) -> Engine:
 
 
 def a_node(delay: int = 0, **more: Any) -> Node:
-    return Node(id="id", name="name", recipient={}, delay_seconds=delay, **more)
+    return Node(id=str(next(_ids)), name="name", recipient={}, delay_seconds=delay, **more)
+
+
+def state_in(status: ExecutionStatus) -> State:
+    return State(status, Flow((a_node(),)), Course(ANCHOR), ANCHOR)
 
 
 def sending(engine: Engine) -> AttemptId:
@@ -154,17 +164,17 @@ def test_what_is_being_sent_when_somebody_answers_is_recorded_and_leads_to_nothi
 
 def test_nothing_fires_or_is_claimed_in_a_state_that_does_not_run_even_if_it_was_left_waiting() -> None:
     for status in set(ExecutionStatus) - {RUNNING}:
-        state = State(status, Flow((a_node(),)), ANCHOR)
-        step = decide(state, StepWoken(1, StepStatus.WAITING, ANCHOR), ANCHOR)
-        attempt = decide(state, AttemptWoken(AttemptStatus.SCHEDULED, ANCHOR, None, False), ANCHOR)
+        state = state_in(status)
+        woken = StepWoken(1, Firing(0, "id"), StepStatus.WAITING, ANCHOR)
+        step = decide(state, woken, ANCHOR)
+        attempt = decide(state, AttemptWoken(1, AttemptStatus.SCHEDULED, ANCHOR, None, False), ANCHOR)
         assert step == Decision(Reason.STALE)
         assert attempt == Decision(Reason.STALE, (EndAttempt(AttemptStatus.CANCELLED),))
 
 
 def test_each_state_accepts_refuses_or_already_has_each_answer() -> None:
     def reasons(event: Event) -> dict[str, Reason]:
-        flow = Flow((a_node(),))
-        return {s.value: decide(State(s, flow, ANCHOR), event, ANCHOR).reason for s in ExecutionStatus}
+        return {s.value: decide(state_in(s), event, ANCHOR).reason for s in ExecutionStatus}
 
     answered = {"running": Reason.ANSWERED, "snoozed": Reason.ANSWERED, "exhausted": Reason.ANSWERED}
     assert reasons(Acknowledge()) == answered | {
@@ -181,11 +191,12 @@ def test_each_state_accepts_refuses_or_already_has_each_answer() -> None:
 
 @pytest.mark.parametrize("status", [*ExecutionStatus])
 def test_cancel_ends_whatever_is_not_over(status: ExecutionStatus) -> None:
-    decision = decide(State(status, Flow((a_node(),)), ANCHOR), Cancel(), ANCHOR)
+    decision = decide(state_in(status), Cancel(), ANCHOR)
     match status:
         case ExecutionStatus.RESOLVED:
             assert decision == Decision(Reason.REFUSED)
         case ExecutionStatus.CANCELLED:
             assert decision == Decision(Reason.ALREADY)
         case _:
-            assert decision == Decision(Reason.ANSWERED, (CancelWaiting(),), ExecutionStatus.CANCELLED)
+            effects = (CancelWaiting(), CancelTimers(tuple(TimerKind)))
+            assert decision == Decision(Reason.ANSWERED, effects, ExecutionStatus.CANCELLED)

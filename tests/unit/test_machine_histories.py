@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from itertools import cycle, pairwise
 from typing import Any
@@ -12,11 +13,23 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from alertops.escalation.events import (
     Acknowledge,
+    Escalate,
+    Reassign,
+    Rebase,
     Resolve,
+    Snooze,
+    Unsnooze,
 )
 from alertops.escalation.flow import Flow, Node, OnFailure, OnUnknown, RetryPolicy
+from alertops.escalation.operations import next_step
 from alertops.escalation.states import TERMINAL, AttemptStatus
 from tests.unit.engine import FAILURES, RUNNING, AttemptId, Engine, Target
+
+
+def numbered(nodes: list[Node]) -> tuple[Node, ...]:
+    """The nodes with ids, which no two of them share."""
+    return tuple(replace(node, id=f"n{number}") for number, node in enumerate(nodes))
+
 
 small_flows = st.builds(
     Flow,
@@ -27,14 +40,21 @@ small_flows = st.builds(
             name=st.just("name"),
             recipient=st.just({}),
             delay_seconds=st.sampled_from([0, 5, 60]),
-            retry=st.builds(RetryPolicy, max_attempts=st.integers(1, 3)),
+            retry=st.builds(
+                RetryPolicy,
+                max_attempts=st.integers(1, 3),
+                jitter=st.sampled_from([0, 0.2, 1]),
+                budget_seconds=st.sampled_from([None, None, 15, 60]),
+            ),
             on_failure=st.sampled_from(OnFailure),
             on_unknown=st.sampled_from(OnUnknown),
         ),
         min_size=1,
         max_size=3,
-    ).map(tuple),
+    ).map(numbered),
     repeat=st.integers(0, 2),
+    ack_timeout_seconds=st.sampled_from([None, 60, 600]),
+    resolve_after_seconds=st.sampled_from([None, None, 90, 7200]),
 )
 ends = st.sampled_from([(AttemptStatus.DELIVERED, False), *((o, p) for o in FAILURES for p in (False, True))])
 
@@ -97,16 +117,66 @@ class Histories(RuleBasedStateMachine):
     def somebody_acknowledges(self) -> None:
         self.engine.answer(Acknowledge())
 
+    @rule(sure=st.integers(0, 3))
+    def somebody_resolves(self, sure: int) -> None:
+        """Not often: an execution that is over is soon told."""
+        if sure == 0:
+            self.engine.answer(Resolve())
+
+    @rule(seconds=st.sampled_from([1, 60, 3600]))
+    def somebody_snoozes_it(self, seconds: float) -> None:
+        self.engine.answer(Snooze(self.engine.now + timedelta(seconds=seconds)))
+
     @rule()
-    def somebody_resolves(self) -> None:
-        self.engine.answer(Resolve())
+    def somebody_wants_it_back(self) -> None:
+        self.engine.answer(Unsnooze())
+
+    @rule(ahead=st.integers(-1, 1))
+    def somebody_escalates(self, ahead: int) -> None:
+        """What comes next, or what has been, or what is far off."""
+        coming = next_step(self.engine.state)
+        self.engine.answer(Escalate((coming or max(self.engine.steps)) + ahead))
+
+    @rule(flow=small_flows, same=st.booleans())
+    def somebody_reassigns_it(self, flow: Flow, same: bool) -> None:
+        nodes = tuple(replace(node, id=f"{node.id} of {len(self.engine.steps)}") for node in flow.nodes)
+        self.engine.answer(Reassign(replace(flow, nodes=nodes), same))
+
+    @rule(flow=small_flows, keep=st.permutations(range(3)), kept=st.integers(0, 3))
+    def it_is_moved_to_another_revision(self, flow: Flow, keep: list[int], kept: int) -> None:
+        """Of the nodes that there were some are kept, in another order; the others are new."""
+        old = [node.id for node in self.engine.flow.nodes]
+        ids = [old[index] for index in keep if index < len(old)][:kept]
+        new = [f"new {len(self.engine.steps)}.{number}" for number in range(3)]
+        nodes = tuple(replace(node, id=id_) for node, id_ in zip(flow.nodes, [*ids, *new], strict=False))
+        self.engine.answer(Rebase(replace(flow, nodes=nodes), len(self.engine.open_attempts())))
+
+    @precondition(lambda self: self.engine.timers)
+    @rule(data=st.data(), late=st.sampled_from([-1, 0, 30]))
+    def a_timer_is_woken(self, data: st.DataObject, late: float) -> None:
+        kind = self.pick(data, list(self.engine.timers))
+        due_at = self.engine.timers[kind] + timedelta(seconds=late)
+        self.engine.now = max(self.engine.now, due_at)
+        self.engine.wake_timer(kind)
 
     @invariant()
     def steps_fire_in_order_none_skipped_none_early_and_one_waits_at_most(self) -> None:
         fired, waiting = self.engine.fired, self.engine.waiting
-        assert fired == list(range(1, len(fired) + 1))
-        assert waiting in ([], [len(fired) + 1])
+        assert sorted(self.engine.steps) == list(range(1, len(self.engine.steps) + 1))
+        assert fired == sorted(fired)
+        assert waiting in ([], [len(self.engine.steps)])
         assert all(r.fired_at is None or r.fired_at >= r.due_at for r in self.engine.steps.values())
+
+    @invariant()
+    def a_node_fires_once_a_round_unless_it_came_back(self) -> None:
+        """Whatever was added, moved and taken out meanwhile."""
+        fired = list(self.engine.leg.fired)
+        assert len(fired) - len(set(fired)) <= self.engine.came_back
+
+    @invariant()
+    def what_was_left_behind_is_not_tried_again(self) -> None:
+        for (step, _, _), row in self.engine.attempts.items():
+            assert row.status is not AttemptStatus.SCHEDULED or step >= self.engine.first_step
 
     @invariant()
     def a_target_is_tried_in_order_one_try_at_a_time_and_never_more_than_allowed(self) -> None:
@@ -139,6 +209,8 @@ class Histories(RuleBasedStateMachine):
             if engine is None or engine.status is not RUNNING:
                 return
             engine.now = max(engine.now, engine.next_wake_up())
+            for kind in list(engine.timers):
+                engine.wake_timer(kind)
             for step in engine.waiting:
                 engine.wake_step(step, targets=1)
             for key in engine.open_attempts():

@@ -23,12 +23,10 @@ def create_flow(
     team_id: UUID,
     author: Actor,
     *,
-    name: str,
-    description: str,
-    repeat: int,
     nodes: Sequence[Mapping[str, Any]],
+    **settings: Any,
 ) -> Flow:
-    """Create the flow and commit. `nodes` are as in a frozen definition, but have no ids yet.
+    """Create the flow and commit. All is as in a frozen definition, but the nodes have no ids yet.
 
     Raises `InvalidInputError` when a recipient is not a member of the team, and `NotFoundError` when the team
     was deleted a moment ago.
@@ -37,9 +35,7 @@ def create_flow(
     _require_members(session, team_id, nodes)
     definition = flow_from_json(
         {
-            "name": name,
-            "description": description,
-            "repeat": repeat,
+            **settings,
             "nodes": [{"id": str(uuid4()), **node} for node in nodes],
         }
     )

@@ -60,8 +60,8 @@ MUTANTS = (
                 MACHINE,
                 "    if event.due_at > now:\n"
                 "        return Decision(Reason.EARLY, (WakeAgain(event.due_at),))\n"
-                "    following",
-                "    following",
+                "    place = next_position",
+                "    place = next_position",
             ),
             Edit(TRANSITIONS, WAITING_AND_DUE, WAITING),
         ),
@@ -99,16 +99,15 @@ MUTANTS = (
         edits=(
             Edit(
                 MACHINE,
-                "    following = planned_step(state.flow, state.anchor_at, event.step + 1)\n",
-                "    following = planned_step(state.flow, state.anchor_at, event.step + 1)\n"
-                "    if following:\n"
-                "        delay = timedelta(seconds=state.node_of(event.step + 1).delay_seconds)\n"
-                "        following = replace(following, due_at=now + delay)\n",
+                "    following = plan_step(state.flow, state.course, place, event.step + 1)\n",
+                "    following = plan_step(state.flow, state.course, place, event.step + 1)\n"
+                "    delay = timedelta(seconds=state.flow.nodes[place.node_index].delay_seconds)\n"
+                "    following = replace(following, due_at=now + delay)\n",
             ),
             Edit(
                 MACHINE,
-                "from dataclasses import dataclass\nfrom datetime import datetime\n",
-                "from dataclasses import dataclass, replace\nfrom datetime import datetime, timedelta\n",
+                "from datetime import datetime\n",
+                "from dataclasses import replace\nfrom datetime import datetime, timedelta\n",
             ),
         ),
     ),

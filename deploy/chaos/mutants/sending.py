@@ -76,8 +76,8 @@ MUTANTS = (
         edits=(
             Edit(
                 MACHINE,
-                "        may_repeat = event.may_repeat or event.outcome is AttemptStatus.UNKNOWN\n",
-                "        may_repeat = event.may_repeat\n",
+                "RetryAttempt(number, due_at, event.may_repeat or uncertain)",
+                "RetryAttempt(number, due_at, event.may_repeat)",
             ),
         ),
     ),
@@ -89,8 +89,8 @@ MUTANTS = (
         edits=(
             Edit(
                 MACHINE,
-                "    held = event.outcome is AttemptStatus.UNKNOWN and node.on_unknown is OnUnknown.HOLD\n",
-                "    held = False\n",
+                "    if event.permanent or (uncertain and node.on_unknown is OnUnknown.HOLD):\n",
+                "    if event.permanent:\n",
             ),
         ),
     ),
@@ -192,7 +192,7 @@ MUTANTS = (
             Edit(
                 SEND,
                 "    execution = lock_execution(session, claim.key.execution_id)\n"
-                "    if execution is not None and execution.status != ExecutionStatus.RUNNING:\n"
+                "    if execution is not None and not _goes_on(execution, claim):\n"
                 "        session.rollback()\n"
                 "        return _Mark.ANSWERED\n"
                 "    marked = execution is not None and transitions.mark_transmit(\n"

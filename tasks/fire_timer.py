@@ -1,0 +1,31 @@
+"""The task that a timer's wake-up runs."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import structlog
+
+from alertops.services.dispatch import FIRE_TIMER
+from alertops.services.fire_timer import fire_timer
+from alertops.services.keys import TimerKey
+from alertops.services.persistence import persistently
+from tasks.app import app
+from tasks.fire_step import PATIENCE_SECONDS
+from tasks.holding import WakeUpRequest
+from tasks.resources import resources
+
+log = structlog.get_logger(__name__)
+
+
+@app.task(name=FIRE_TIMER, Request=WakeUpRequest)
+def fire_timer_task(execution_id: str, timer: int) -> None:
+    """Do what the timer is for, if it is due and waiting."""
+    key = TimerKey(UUID(execution_id), timer)
+    here = resources()
+    with structlog.contextvars.bound_contextvars(execution=execution_id, timer=timer):
+        with here.sessions() as session:
+            reason = persistently(
+                session, PATIENCE_SECONDS, lambda: fire_timer(session, here.dispatcher, key)
+            )
+        log.debug("woken", reason=reason.value)
