@@ -131,7 +131,9 @@ class PlannedStepSchema(Schema):
 class RebasingSchema(Schema):
     """Both timelines of a dry run; or the execution, once it is done."""
 
-    applied = fields.Function(lambda told: isinstance(told, Answered), required=True)
+    applied = fields.Function(
+        lambda told: isinstance(told, Answered), required=True, metadata={"type": "boolean"}
+    )
     changed = fields.Boolean()
     from_revision = fields.Integer()
     to_revision = fields.Integer()

@@ -54,8 +54,9 @@ WAITING_STEPS = """
         RETURNING id
     )
     INSERT INTO steps
-        (execution_id, number, round, node_index, status, planned_at, due_at, created_at, dispatched_at)
-    SELECT id, 1, 0, 0, 'waiting', due_at, due_at, ago, ago
+        (execution_id, number, round, node_index, node_id, node_name, status, planned_at, due_at, created_at,
+         dispatched_at)
+    SELECT id, 1, 0, 0, 'n', 'n', 'waiting', due_at, due_at, ago, ago
     FROM (SELECT id, now() + (1 + random()) * interval '1 hour' AS due_at FROM opened) AS _,
          (SELECT now() - interval '1 hour' AS ago) AS __
 """

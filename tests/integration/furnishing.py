@@ -26,6 +26,7 @@ from alertops.models import (
     Step,
     Team,
     TimelineEntry,
+    Timer,
     User,
 )
 
@@ -114,6 +115,8 @@ def _alert(session: Session, team: Team, name: str) -> UUID:
             number=1,
             round=1,
             node_index=0,
+            node_id="n",
+            node_name=name,
             status="waiting",
             planned_at=_soon(),
             due_at=_soon(),
@@ -133,6 +136,7 @@ def _alert(session: Session, team: Team, name: str) -> UUID:
         )
     )
     session.add(TimelineEntry(**of_execution, event="started", detail={}))
+    session.add(Timer(**of_execution, number=1, kind="resolve", status="waiting", due_at=_soon()))
     return flow.id
 
 

@@ -88,7 +88,14 @@ def test_every_edit_is_frozen_with_its_author_in_the_order_of_time(
     times = [revision.created_at for revision in revisions]
     assert times == sorted(set(times))
     shown = flow.get()
-    parts = ("name", "description", "repeat", "nodes")
+    parts = (
+        "name",
+        "description",
+        "repeat",
+        "ack_timeout_seconds",
+        "resolve_after_seconds",
+        "nodes",
+    )
     assert revisions[-1].definition == {part: shown[part] for part in parts}
     assert [node["name"] for node in revisions[0].definition["nodes"]] == ["a", "b", "c"]
 
@@ -179,6 +186,9 @@ FAULTS: list[tuple[str, str, Any, str]] = [
     ("PATCH", "", {"name": " "}, "/name"),
     ("PATCH", "", {"description": "x" * 2001}, "/description"),
     ("PATCH", "", {"repeat": 10}, "/repeat"),
+    ("PATCH", "", {"ack_timeout_seconds": 59}, "/ack_timeout_seconds"),
+    ("PATCH", "", {"resolve_after_seconds": 7_776_001}, "/resolve_after_seconds"),
+    ("PATCH", "/nodes/{node}", {"retry": {"budget_seconds": 0}}, "/retry/budget_seconds"),
     ("PATCH", "", {"archived_at": None}, "/archived_at"),
     ("PATCH", "", [], ""),
     ("POST", "/nodes", {"name": "x", "delay_seconds": 5}, "/recipient"),
@@ -195,7 +205,7 @@ FAULTS: list[tuple[str, str, Any, str]] = [
     ("PATCH", "/nodes/{node}", {"delay_seconds": None}, "/delay_seconds"),
     ("PATCH", "/nodes/{node}", {"retry": None}, "/retry"),
     ("PATCH", "/nodes/{node}", {"retry": {"max_attempts": 0}}, "/retry/max_attempts"),
-    ("PATCH", "/nodes/{node}", {"retry": {"jitter": 1}}, "/retry/jitter"),
+    ("PATCH", "/nodes/{node}", {"retry": {"jitter": 1.1}}, "/retry/jitter"),
     ("PATCH", "/nodes/{node}", {"recipient": {"type": "email"}}, "/recipient/email"),
     ("PATCH", "/nodes/{node}", {"recipient": {"email": "x@example.org"}}, "/recipient/type"),
     ("PATCH", "/nodes/{node}", {"on_failure": "explode"}, "/on_failure"),

@@ -68,6 +68,8 @@ def test_a_flow_comes_back_as_it_was_written_with_its_defaults(ann: Person, team
         "name": written["name"],
         "description": written["description"],
         "repeat": 2,
+        "ack_timeout_seconds": None,
+        "resolve_after_seconds": None,
         "revision": 1,
         "team_id": team,
     }
@@ -77,6 +79,8 @@ def test_a_flow_comes_back_as_it_was_written_with_its_defaults(ann: Person, team
         "backoff_seconds": 10,
         "backoff_factor": 1.0,
         "max_backoff_seconds": 300,
+        "jitter": 0.2,
+        "budget_seconds": None,
     }
     assert (first["on_failure"], first["on_unknown"]) == ("escalate", "resend")
     assert (second["on_failure"], second["on_unknown"]) == ("wait", "hold")
@@ -96,6 +100,8 @@ def test_revision_1_freezes_the_flow_with_the_ids_of_its_nodes(
         "name": "Database down",
         "description": "",
         "repeat": 0,
+        "ack_timeout_seconds": None,
+        "resolve_after_seconds": None,
         "nodes": [{key: node[key] for key in node} for node in flow["nodes"]],
     }
 
@@ -216,7 +222,7 @@ def test_an_answer_that_is_refused_says_what_the_state_is(ann: Person, flow: str
     execution = start(ann, flow)
     assert (ann.post(f"/executions/{execution['id']}/resolve").json or {})["status"] == "resolved"
     problem = assert_problem(ann.post(f"/executions/{execution['id']}/acknowledge"), 409)
-    assert problem["current"] == {"status": "resolved"}
+    assert problem["current"] == {"status": "resolved", "possible": ["resolve", "replay"]}
 
 
 def test_the_timeline_tells_what_happened_in_order(ann: Person, flow: str) -> None:

@@ -21,6 +21,12 @@ from tests.integration.api_client import API, Person, a_flow, a_node, assert_pro
 BODIES: dict[str, Any] = {
     "flows.create": a_flow(),
     "executions.start": {"summary": "disk full"},
+    "operations.snooze_execution": {"for_seconds": 60},
+    "operations.escalate_execution": {"step": 1},
+    "operations.reassign_execution": {"user_id": str(uuid4())},
+    "operations.note": {"text": "mine"},
+    "operations.acknowledge_all": {"status": "running"},
+    "operations.resolve_all": {"status": "running"},
     "flows.change": {"name": "Mine now"},
     "nodes.add": a_node(),
     "nodes.change": {"name": "mine"},

@@ -7,12 +7,14 @@ from datetime import timedelta
 
 import pytest
 from flask import Flask
-from sqlalchemy import func, insert, select, text, update
+from sqlalchemy import func, insert, select, text
 from sqlalchemy.orm import Session, sessionmaker
 
 from alertops.escalation.events import Cancel
 from alertops.escalation.flow import Flow as FlowDefinition
-from alertops.escalation.machine import State, decide
+from alertops.escalation.machine import decide
+from alertops.escalation.plan import Course
+from alertops.escalation.state import State
 from alertops.escalation.states import ExecutionStatus
 from alertops.models import (
     ApiKey,
@@ -25,11 +27,13 @@ from alertops.models import (
 )
 from alertops.services.access.permissions import Action
 from alertops.services.acknowledge import acknowledge
+from alertops.services.cancel import cancel
 from alertops.services.cancel_executions import CANCELLABLE
 from alertops.services.claim_attempt import Claim, claim_attempt
 from alertops.services.keys import AttemptKey
 from alertops.services.operate import By
 from alertops.services.resolve import resolve
+from alertops.services.snooze import snooze
 from alertops.services.teams.delete_team import Deletion, delete_team
 from alertops.verify.history import within
 from alertops.verify.promises import Verdict, judge_rows
@@ -113,9 +117,10 @@ def in_state(world: World, status: ExecutionStatus) -> Execution:
         world.pass_time(execution, 600)
         world.fire(execution, 2)
         world.send(execution, 2)
-    elif status is not ExecutionStatus.RUNNING:  # nothing of ours leads there yet
-        world.session.execute(update(Execution).where(Execution.id == execution.id).values(status=status))
-        world.session.commit()
+    elif status is ExecutionStatus.SNOOZED:
+        snooze(world.session, world.dispatcher, execution.id, timedelta(hours=1), By(world.owner.id))
+    elif status is ExecutionStatus.CANCELLED:
+        cancel(world.session, world.dispatcher, execution.id, By(world.owner.id))
     assert world.status(execution) == status
     return execution
 
@@ -124,7 +129,14 @@ def in_state(world: World, status: ExecutionStatus) -> Execution:
 def test_deletion_does_to_an_execution_what_the_machine_says(world: World, status: ExecutionStatus) -> None:
     execution = in_state(world, status)
     decision = decide(
-        State(status, FlowDefinition((node("a"),)), execution.anchor_at), Cancel(), execution.anchor_at
+        State(
+            status,
+            FlowDefinition((node("a"),)),
+            Course(execution.anchor_at),
+            execution.created_at,
+        ),
+        Cancel(),
+        execution.anchor_at,
     )
     before = world.events(execution)
     deletion = delete(world.session, world)
@@ -174,8 +186,9 @@ _COPIES = """
         RETURNING id
     ), walked AS (
         INSERT INTO steps
-            (execution_id, number, round, node_index, status, planned_at, due_at, fired_at)
-        SELECT made.id, number, round, node_index, status, planned_at, due_at, fired_at
+            (execution_id, number, round, node_index, node_id, node_name, status, planned_at, due_at,
+             fired_at)
+        SELECT made.id, number, round, node_index, node_id, node_name, status, planned_at, due_at, fired_at
         FROM made, steps WHERE execution_id = :id
     )
     INSERT INTO attempts

@@ -24,8 +24,9 @@ HISTORY = """
             's', 'info', '{}', now()
         FROM generate_series(1, :count) AS i RETURNING id
     ), steps AS (
-        INSERT INTO steps (execution_id, number, round, node_index, status, planned_at, due_at, fired_at)
-        SELECT id, 1, 1, 0, 'fired', now(), now(), now() FROM executions RETURNING execution_id
+        INSERT INTO steps (execution_id, number, round, node_index, node_id, node_name, status,
+            planned_at, due_at, fired_at)
+        SELECT id, 1, 1, 0, 'n', 'n', 'fired', now(), now(), now() FROM executions RETURNING execution_id
     )
     INSERT INTO attempts
         (execution_id, step_number, target_number, number, channel, address, status, due_at, finished_at)

@@ -172,8 +172,10 @@ LOST_STEPS = """
         SELECT :team, :flow, 1, 'running', 'many', 'info', '{}', now() FROM generate_series(1, :rows)
         RETURNING id
     )
-    INSERT INTO steps (execution_id, number, round, node_index, status, planned_at, due_at, created_at)
-    SELECT id, 1, 0, 0, 'waiting', ago, ago, ago FROM opened, (SELECT now() - interval '1 min' AS ago) AS _
+    INSERT INTO steps (execution_id, number, round, node_index, node_id, node_name, status, planned_at,
+                       due_at, created_at)
+    SELECT id, 1, 0, 0, 'n', 'n', 'waiting', ago, ago, ago
+    FROM opened, (SELECT now() - interval '1 min' AS ago) AS _
 """
 LOST_ATTEMPTS = """
     WITH fired AS (UPDATE steps SET status = 'fired', fired_at = now() RETURNING execution_id, due_at AS ago)

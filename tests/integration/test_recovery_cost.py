@@ -21,8 +21,9 @@ COMING = """
         RETURNING id
     )
     INSERT INTO steps
-        (execution_id, number, round, node_index, status, planned_at, due_at, dispatched_at)
-    SELECT id, 1, 0, 0, 'waiting', later, later, now()
+        (execution_id, number, round, node_index, node_id, node_name, status, planned_at, due_at,
+         dispatched_at)
+    SELECT id, 1, 0, 0, 'n', 'n', 'waiting', later, later, now()
     FROM executions, (SELECT now() + interval '1 hour' AS later) AS _
 """
 

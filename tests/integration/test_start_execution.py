@@ -200,6 +200,8 @@ def test_the_database_refuses_a_second_waiting_step(world: World) -> None:
         number=2,
         round=0,
         node_index=0,
+        node_id="n",
+        node_name="n",
         status="waiting",
         planned_at=func.now(),
         due_at=func.now(),

@@ -63,10 +63,12 @@ PREPARE = """
         RETURNING id, anchor_at
     ),
     steps AS (
-        INSERT INTO steps (execution_id, number, round, node_index, status, planned_at, due_at, fired_at)
-        SELECT id, 1, 0, 0, 'fired', anchor_at, anchor_at, now() FROM opened
+        INSERT INTO steps (execution_id, number, round, node_index, node_id, node_name, revision_number,
+            status, planned_at, due_at, fired_at)
+        SELECT id, 1, 0, 0, 'first', 'n', 1, 'fired', anchor_at, anchor_at, now() FROM opened
         UNION ALL
-        SELECT id, 2, 0, 1, 'waiting', now() + interval '1 hour', now() + interval '1 hour', NULL FROM opened
+        SELECT id, 2, 0, 1, 'second', 'n', 1, 'waiting', now() + interval '1 hour', now() + interval '1 hour', NULL
+        FROM opened
         RETURNING 1
     )
     INSERT INTO attempts
@@ -117,7 +119,7 @@ def lay_out(session: Session) -> Course:
     session.add(flow)
     session.flush()
     recipient = {"type": "email", "email": "a@example.com"}
-    nodes = tuple(Node(str(uuid4()), name, recipient, delay) for name, delay in (("a", 0), ("b", 3600)))
+    nodes = tuple(Node(id_, "n", recipient, delay) for id_, delay in (("first", 0), ("second", 3600)))
     session.add(FlowRevision(flow_id=flow.id, number=1, definition=flow_to_json(Flow(nodes))))
     session.commit()
     return Course(team.id, flow.id, user.id)

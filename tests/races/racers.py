@@ -13,8 +13,11 @@ from alertops.config import Timing
 from alertops.escalation.decision import Reason
 from alertops.services.acknowledge import acknowledge
 from alertops.services.claim_attempt import Claim, NoClaim, claim_attempt
+from alertops.services.dispatch import Dispatcher
 from alertops.services.keys import AttemptKey
+from alertops.services.operate import By
 from alertops.services.send_attempt import _Mark, _mark_transmit
+from tests.integration.world import Broker
 from tests.races.pairs import LEASE_SECONDS, Pair
 
 NEEDED_SECONDS = Timing().send_deadline / 2
@@ -53,7 +56,7 @@ def key_of(pair: Pair) -> AttemptKey:
 
 
 def acknowledger(session: Session, pair: Pair, actor_id: UUID) -> Acknowledged:
-    answered = acknowledge(session, pair.execution_id, actor_id)
+    answered = acknowledge(session, Dispatcher(Broker()), pair.execution_id, By(actor_id))
     listed = (Listed(row.claim_number, row.transmit_at is not None) for row in answered.in_flight)
     return Acknowledged(answered.changed, tuple(listed))
 
