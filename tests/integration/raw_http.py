@@ -5,9 +5,9 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from tests.integration.mailing import PLENTY
 
@@ -63,18 +63,6 @@ class Received:
     body: bytes
 
 
-@dataclass
-class RawReceiver:
-    """Serves one connection after another; `greeting` is done before anything is read, TLS before that."""
-
-    port: int
-    requests: list[Received] = field(default_factory=list)
-    connections: int = 0
-
-    def url(self, path: str = "/hook", *, host: str = "127.0.0.1", scheme: str = "http") -> str:
-        return f"{scheme}://{host}:{self.port}{path}"
-
-
 def read_request(connection: socket.socket) -> Received | None:
     lines = connection.makefile("rb")
     first = lines.readline().decode("latin-1").strip()
@@ -87,51 +75,75 @@ def read_request(connection: socket.socket) -> Received | None:
     return Received(first, headers, lines.read(int(headers.get("content-length", 0))))
 
 
+class RawReceiver:
+    """Serves each connection in a thread of its own, as it is told."""
+
+    def __init__(
+        self, answers: Sequence[Answer], greeting: Answer, before_tls: Answer, tls: ssl.SSLContext | None
+    ) -> None:
+        self.requests: list[Received] = []
+        self.connections = 0
+        self._answers = answers
+        self._greeting = greeting
+        self._before_tls = before_tls
+        self._tls = tls
+        self._stopped = threading.Event()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def url(self, path: str = "/hook", *, host: str = "127.0.0.1", scheme: str = "http") -> str:
+        return f"{scheme}://{host}:{self.port}{path}"
+
+    def stop(self) -> None:
+        self._stopped.set()
+        # Wakes the receiver from accept, so that it sees that it is to stop.
+        socket.create_connection(("127.0.0.1", self.port)).close()
+        self._thread.join(PLENTY)
+        self._listener.close()
+        assert not self._thread.is_alive()
+
+    def _serve(self) -> None:
+        while True:
+            connection, _ = self._listener.accept()
+            if self._stopped.is_set():
+                connection.close()
+                return
+            self.connections += 1
+            threading.Thread(target=self._serve_one, args=(connection,), daemon=True).start()
+
+    def _serve_one(self, connection: socket.socket) -> None:
+        # A client that has had enough, or trusts nobody, is what these tests are about.
+        with connection, suppress(OSError):
+            if not _do(self._before_tls, connection, self._stopped):
+                return
+            if self._tls is None:
+                self._converse(connection)
+            else:
+                with self._tls.wrap_socket(connection, server_side=True) as secured:
+                    self._converse(secured)
+
+    def _converse(self, connection: socket.socket) -> None:
+        if _do(self._greeting, connection, self._stopped) and (request := read_request(connection)):
+            self.requests.append(request)
+            which = min(len(self.requests), len(self._answers)) - 1
+            _do(self._answers[which], connection, self._stopped)
+
+
 @contextmanager
 def raw_receiver(
-    *answers: Answer,
-    greeting: Answer = b"",
-    before_tls: Answer = b"",
-    tls: ssl.SSLContext | None = None,
-    address: str = "127.0.0.1",
+    *answers: Answer, greeting: Answer = b"", before_tls: Answer = b"", tls: ssl.SSLContext | None = None
 ) -> Iterator[RawReceiver]:
-    """A receiver that gives each request the next of the answers, and the last one from then on."""
-    stopped = threading.Event()
-    with socket.create_server((address, 0)) as listener:
-        receiver = RawReceiver(listener.getsockname()[1])
+    """A receiver that gives each request the next of the answers, and the last one from then on.
 
-        def converse(connection: socket.socket) -> None:
-            if not _do(before_tls, connection, stopped):
-                return
-            if tls is not None:
-                connection = tls.wrap_socket(connection, server_side=True)
-            with connection:
-                if not _do(greeting, connection, stopped) or (request := read_request(connection)) is None:
-                    return
-                receiver.requests.append(request)
-                _do(answers[min(len(receiver.requests), len(answers)) - 1], connection, stopped)
-
-        def serve() -> None:
-            while not stopped.is_set():
-                connection, _ = listener.accept()
-                if stopped.is_set():
-                    connection.close()
-                    return
-                receiver.connections += 1
-                # A client that has had enough, or trusts nobody, is what these tests are about.
-                with connection, suppress(OSError):
-                    converse(connection)
-
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
-        try:
-            yield receiver
-        finally:
-            stopped.set()
-            # Wakes the receiver from accept, so that it sees that it is to stop.
-            socket.create_connection((address, receiver.port)).close()
-            thread.join(PLENTY)
-            assert not thread.is_alive()
+    `before_tls` and `greeting` are done before and after the handshake, before anything is read.
+    """
+    receiver = RawReceiver(answers, greeting, before_tls, tls)
+    try:
+        yield receiver
+    finally:
+        receiver.stop()
 
 
 def _do(what: Answer, connection: socket.socket, stopped: threading.Event) -> bool:
