@@ -19,8 +19,8 @@ pytestmark = pytest.mark.acceptance
 
 # As many as a worker has threads, so that not one is left for anybody else.
 THREADS = 16
-# The two halves of a send's time.
-HALF = 2.0
+# Of a send's time, the half in which a receiver may hang. Who had to wait for it would be about as late.
+HALF = 4.0
 
 
 @pytest.fixture(scope="module")
@@ -92,5 +92,5 @@ def test_machines_that_hang_delay_neither_mail_nor_firing(alerts: Alerts) -> Non
     attempts = [attempt for alert in mailed for attempt in alert.attempts]
     late = max(attempt.finished_at - attempt.due_at for attempt in attempts if attempt.finished_at)
     measured(f"while {THREADS} webhooks hung, mails were delivered at most {late.total_seconds():.2f} s late")
-    assert late < timedelta(seconds=HALF)
+    assert late < timedelta(seconds=HALF / 2)
     alerts.verify(of=mailed, at_least=8)
