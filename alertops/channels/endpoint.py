@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from urllib.parse import quote, urlsplit
-
-import idna
+from urllib.parse import urlsplit
 
 from alertops.channels.webhook_url import check_webhook_url
 
 _PORTS = {"http": 80, "https": 443}
-# What may stand in a path or a query as it is (RFC 3986), and the % of what is escaped already.
-_SAFE = "%/:@!$&'()*+,;=~?"
 
 
 @dataclass(frozen=True)
@@ -29,7 +25,7 @@ class Endpoint:
     def of(cls, url: str) -> Endpoint:
         """Raises `ValueError`, with a sentence for a person, when nothing can be posted there."""
         parts = urlsplit(check_webhook_url(url))
-        host = _ascii_host(str(parts.hostname))
+        host = str(parts.hostname)
         usual = _PORTS[parts.scheme]
         port = usual if parts.port is None else parts.port
         shown = f"[{host}]" if ":" in host else host
@@ -38,19 +34,8 @@ class Endpoint:
             port=port,
             tls=parts.scheme == "https",
             authority=shown if port == usual else f"{shown}:{port}",
-            target=quote(parts.path or "/", safe=_SAFE)
-            + (f"?{quote(parts.query, safe=_SAFE)}" if parts.query else ""),
+            target=(parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
         )
 
     def __str__(self) -> str:
         return f"{'https' if self.tls else 'http'}://{self.authority}"
-
-
-def _ascii_host(host: str) -> str:
-    """The host as the DNS has it: A-labels (RFC 5891)."""
-    if host.isascii():
-        return host
-    try:
-        return idna.encode(host, uts46=True).decode("ascii")
-    except idna.IDNAError as error:
-        raise ValueError(f"{host!r} is not the name of a host: {error}.") from error

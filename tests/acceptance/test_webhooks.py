@@ -54,7 +54,8 @@ def fleet(
             service.wait_ready()
         yield fleet
     finally:
-        fleet.stop()
+        # What hangs is not waited for.
+        fleet.kill()
 
 
 def machine(receiver: RawReceiver, **more: Any) -> dict[str, Any]:

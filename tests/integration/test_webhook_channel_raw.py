@@ -71,9 +71,9 @@ def test_a_refused_connection_is_temporary() -> None:
     assert "s3cret" not in error.detail
 
 
-@pytest.mark.parametrize("host", ["no-such-host.invalid", "x" * 70 + ".invalid", ".invalid", "a..invalid"])
-def test_a_host_that_cannot_be_looked_up_is_temporary(host: str) -> None:
-    assert outcome(failure(channel(), notification(address=f"https://{host}/"))) == TEMPORARY
+def test_a_host_that_cannot_be_looked_up_is_temporary() -> None:
+    error = failure(channel(), notification(address="https://no-such-host.invalid/"))
+    assert outcome(error) == TEMPORARY
 
 
 def test_a_host_that_does_not_answer_is_temporary_and_in_time() -> None:

@@ -158,9 +158,9 @@ def test_a_flow_can_name_a_webhook(app: Flask) -> None:
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        ("ftp://example.com/", "must begin with https://"),
-        ("https://user:s3cret@example.com/", "no user name or password"),
-        ("https://exa mple.com/", "no spaces"),
+        ("ftp://example.com/", "http or https"),
+        ("https://user:s3cret@example.com/", "user name or a password"),
+        ("https://exa mple.com/", "percent-encoded"),
         (7, "Not a valid string."),
     ],
 )

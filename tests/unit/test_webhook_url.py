@@ -1,78 +1,74 @@
-"""URLs of webhooks: which can be posted to, and what is made of them."""
+"""URLs of webhooks: read by everybody in the same way, or refused, without being quoted."""
 
 from __future__ import annotations
 
 import pytest
 
-from alertops.channels.endpoint import Endpoint
-from alertops.channels.webhook_url import MAX_URL, check_webhook_url
+from alertops.channels.webhook_url import MAX_URL, check_webhook_url, shown_url
+
+LONGEST = "https://example.org/".ljust(MAX_URL, "x")
 
 
 @pytest.mark.parametrize(
     "url",
     [
-        "https://hooks.example.com/services/T1/B2/xyz?token=a%20b#there",
-        "http://10.0.0.1:8080",
-        "HTTPS://[2001:db8::1]:8443/",
-        "https://bücher.example/päth",
-        "https://example.com/" + "x" * (MAX_URL - 20),
+        "http://a",
+        "https://example.org/hooks/1?token=s%20t&x=[]#here",
+        "HTTPS://Example.org:8443",
+        "http://192.0.2.1:80/",
+        "http://[2001:db8::1]:8080/x",
+        "https://example.org./",
+        "https://under_score.example.org/a@b:c",
+        LONGEST,
     ],
 )
-def test_a_url_that_can_be_posted_to_is_kept_as_it_is(url: str) -> None:
+def test_a_fit_url_is_kept_as_it_is(url: str) -> None:
     assert check_webhook_url(url) == url
 
 
 @pytest.mark.parametrize(
-    ("url", "told"),
+    "url",
     [
-        ("", "must begin with https://"),
-        ("ftp://example.com/", "must begin with https://"),
-        ("file:///etc/passwd", "must begin with https://"),
-        ("//example.com/", "must begin with https://"),
-        ("https://", "names no host"),
-        ("https:///path", "names no host"),
-        ("https://:443/", "names no host"),
-        ("https://good.example\\.evil.example/", "names no host"),
-        ("https://user:secret@example.com/", "no user name or password"),
-        ("https://@example.com/", "no user name or password"),
-        ("https://example.com:0/", "port 0"),
-        ("https://example.com:99999/", "not a URL"),
-        ("https://example.com:http/", "not a URL"),
-        ("https://[::1/", "not a URL"),
-        ("https://example.com/a b", "no spaces"),
-        ("https://example.com/\r\nHost: other", "no spaces and no control"),
-        ("https://example.com/\x00", "no control"),
-        ("https://example.com/" + "x" * MAX_URL, "at most 2000"),
+        "",
+        "example.org/x",
+        "//example.org/x",
+        "ftp://example.org",
+        "file:///etc/passwd",
+        "javascript:alert(1)",
+        "http:",
+        "http:example.org",
+        "http:///x",
+        "https://user@example.org",
+        "https://user:secret@example.org",
+        "https://@example.org",
+        "https://example.org:0/",
+        "https://example.org:70000/",
+        "https://example.org:x/",
+        "https://example..org/",
+        "https://./",
+        f"https://{'a' * 64}.org/",
+        f"https://{'a.' * 127}org/",
+        "https://%65xample.org/",
+        "https://example.org\\@other.org/",
+        "https://exam ple.org/",
+        "https://example.org/\r\nHost: other",
+        "https://example.org/\x00",
+        "https://exämple.org/",
+        "https://example.org/ä",
+        "http://[::1/",
+        "http://[v1.x]/",
+        "http://[fe80::1%25eth0]/",
+        "http://[::g]/",
+        LONGEST + "x",
     ],
 )
-def test_a_url_that_cannot_be_posted_to_is_refused_in_words(url: str, told: str) -> None:
-    with pytest.raises(ValueError, match=told) as caught:
+def test_an_unfit_url_is_refused_with_a_sentence_that_does_not_quote_it(url: str) -> None:
+    with pytest.raises(ValueError, match=r"^[A-Z].*\.$") as refused:
         check_webhook_url(url)
-    assert "secret" not in str(caught.value)
-    assert len(str(caught.value)) < 250
+    assert "secret" not in str(refused.value)
+    assert "example" not in str(refused.value)
 
 
-@pytest.mark.parametrize(
-    ("url", "expected"),
-    [
-        ("https://Example.com", Endpoint("example.com", 443, True, "example.com", "/")),
-        ("http://example.com:80/a?b=c", Endpoint("example.com", 80, False, "example.com", "/a?b=c")),
-        ("http://example.com:8080?b", Endpoint("example.com", 8080, False, "example.com:8080", "/?b")),
-        ("https://[2001:DB8::1]/", Endpoint("2001:db8::1", 443, True, "[2001:db8::1]", "/")),
-        ("https://ä.example/ä%20#x", Endpoint("xn--4ca.example", 443, True, "xn--4ca.example", "/%C3%A4%20")),
-        ("http://my_service:80/", Endpoint("my_service", 80, False, "my_service", "/")),
-    ],
-)  # fmt: skip
-def test_what_is_asked_of_whom(url: str, expected: Endpoint) -> None:
-    assert Endpoint.of(url) == expected
-
-
-def test_a_host_that_no_name_can_be_made_of_is_refused() -> None:
-    with pytest.raises(ValueError, match="not the name of a host"):
-        Endpoint.of("https://ä..example/")
-
-
-def test_the_path_is_not_told() -> None:
-    endpoint = Endpoint.of("https://example.com:8443/secret?token=secret")
-    assert str(endpoint) == "https://example.com:8443"
-    assert "secret" not in repr(endpoint)
+def test_a_url_is_shown_without_what_lets_others_use_it() -> None:
+    assert shown_url("https://example.org:8443/secret?key=1") == "https://example.org:8443/…"
+    assert shown_url("http://[::1]") == "http://[::1]/…"
