@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 
 from alertops.channels.address import ascii_address
 from alertops.channels.mailer import SmtpSettings
+from alertops.channels.public_address import read_networks
+from alertops.channels.webhook import WebhookSettings
 from alertops.errors import ConfigurationError
 
 T = TypeVar("T")
@@ -114,6 +116,7 @@ class Settings:
     confirm_outsiders: bool
     log_format: str
     log_level: str
+    webhooks: WebhookSettings
 
 
 def load_settings(variables: Mapping[str, str] | None = None) -> Settings:
@@ -132,10 +135,19 @@ def read_settings(environment: Environment, build: Callable[[Settings], T]) -> T
     confirm = environment.flag("ALERTOPS_CONFIRM_OUTSIDERS", False)
     log_format = environment.choice("ALERTOPS_LOG_FORMAT", "json", ("json", "console"))
     log_level = environment.choice("ALERTOPS_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))
+    webhooks = _webhooks(environment)
     return environment.finish(
         lambda: build(
             Settings(
-                database_url, broker_url, build_smtp(), public_url, timing, confirm, log_format, log_level
+                database_url,
+                broker_url,
+                build_smtp(),
+                public_url,
+                timing,
+                confirm,
+                log_format,
+                log_level,
+                webhooks,
             )
         )
     )
@@ -161,6 +173,18 @@ def _timing(environment: Environment) -> Timing:
             "ALERTOPS_CANARY_SECONDS", usual.canary_interval, low=0, high=3600
         ),
     )
+
+
+def _webhooks(environment: Environment) -> WebhookSettings:
+    networks = environment.optional("ALERTOPS_WEBHOOK_ALLOWED_NETWORKS") or ""
+    ca_file = environment.optional("ALERTOPS_WEBHOOK_CA_FILE")
+    try:
+        return WebhookSettings(read_networks(networks), ca_file)
+    except ValueError as error:
+        environment.problems.append(
+            f"ALERTOPS_WEBHOOK_ALLOWED_NETWORKS must be networks such as 10.1.0.0/16,fd00::/8: {error}"
+        )
+        return WebhookSettings()
 
 
 def _smtp(environment: Environment) -> Callable[[], SmtpSettings]:

@@ -10,6 +10,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validate
 
 from alertops.channels.address import ascii_address
+from alertops.channels.webhook_url import check_webhook_url
 
 MAX_EMAIL = 254
 
@@ -62,6 +63,17 @@ class EmailAddress(fields.Email):
         except ValueError as error:
             raise ValidationError(str(error)) from error
         return address
+
+
+class WebhookUrl(fields.String):
+    """A URL that our channel can post to; kept as it was typed."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        url = super()._deserialize(value, attr, data, **kwargs)
+        try:
+            return check_webhook_url(url)
+        except ValueError as error:
+            raise ValidationError(str(error)) from error
 
 
 class Instant(fields.DateTime):

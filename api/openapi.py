@@ -10,7 +10,7 @@ from flask_smorest.utils import prepare_response
 from flask_swagger_ui import get_swaggerui_blueprint
 from werkzeug.routing import IntegerConverter
 
-from api.schemas.flows import EmailRecipient, UserRecipient
+from api.schemas.flows import EmailRecipient, UserRecipient, WebhookRecipient
 from api.schemas.pages import NumberCursor, PlaceCursor
 from api.schemas.problems import ProblemSchema
 
@@ -67,6 +67,7 @@ def init_openapi(app: Flask, version: str) -> OpenApi:
     api.spec.components.security_scheme("refreshToken", {"type": "http", "scheme": "bearer"})
     api.spec.components.schema("EmailRecipient", schema=EmailRecipient)
     api.spec.components.schema("UserRecipient", schema=UserRecipient)
+    api.spec.components.schema("WebhookRecipient", schema=WebhookRecipient)
     # The pages come with the package: no browser has to fetch code from somewhere else.
     app.register_blueprint(get_swaggerui_blueprint("/docs", DOCUMENT_PATH, config={"app_name": "AlertOps"}))
     return api

@@ -17,7 +17,7 @@ from kombu import Exchange, Queue
 
 from alertops.services.dispatch import LETTER_QUEUE
 
-CHANNELS = ("email",)
+CHANNELS = ("email", "webhook")
 FIRE = "fire"
 LETTERS = LETTER_QUEUE
 RECOVERY = "recovery"

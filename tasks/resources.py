@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from alertops.channels.base import Channel
 from alertops.channels.email import EmailChannel
 from alertops.channels.mailer import Mailer
+from alertops.channels.webhook import WebhookChannel
 from alertops.config import Timing, load_settings
 from alertops.db import session_factory
 from alertops.services.dispatch import Dispatcher
@@ -36,12 +37,13 @@ def resources() -> Resources:
     settings = load_settings()
     mailer = Mailer(settings.smtp)
     email = EmailChannel(mailer, settings.public_url)
+    webhook = WebhookChannel(settings.webhooks, settings.public_url)
     publisher = ConfirmingPublisher(app, settings.timing.publish_timeout)
     return Resources(
         sessions=session_factory(settings.database_url),
         publisher=publisher,
         dispatcher=Dispatcher(publisher),
-        channels={email.name: email},
+        channels={email.name: email, webhook.name: webhook},
         post=Post(mailer, settings.public_url),
         timing=settings.timing,
         confirm_outsiders=settings.confirm_outsiders,

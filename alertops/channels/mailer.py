@@ -19,7 +19,8 @@ from typing import Literal
 
 from alertops.channels.address import ascii_address
 from alertops.channels.base import Certainty, ChannelError, Delivery, Receipt
-from alertops.channels.smtp import Deadline, DeadlineSMTP, data_of
+from alertops.channels.deadline import Deadline
+from alertops.channels.smtp import DeadlineSMTP, data_of
 from alertops.channels.text import one_line
 
 MAX_DETAIL = 500

@@ -1,7 +1,7 @@
 """An SMTP conversation that keeps a deadline, whatever the server does.
 
-`smtplib` gives each read of a socket its own timeout, so a server that sends a byte now and then
-holds its caller for ever. Here every read and write gets what remains until one deadline.
+`smtplib` gives each read of a socket its own timeout. Here every read and write gets what remains until one
+deadline.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ import re
 import smtplib
 import socket
 import ssl
-import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
+
+from alertops.channels.deadline import Deadline
+from alertops.channels.dial import dial
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
@@ -23,20 +25,6 @@ _CHUNK = 16384
 
 # How long to wait for the answer to QUIT: a courtesy, on which nothing depends.
 _QUIT_SECONDS = 1.0
-
-
-class Deadline:
-    """A moment on the monotonic clock."""
-
-    def __init__(self, within_seconds: float) -> None:
-        self._at = time.monotonic() + within_seconds
-
-    def remaining(self) -> float:
-        """Seconds left, more than zero; raise `TimeoutError` when none is."""
-        left = self._at - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("timed out")
-        return left
 
 
 class DeadlineSMTP(smtplib.SMTP):
@@ -53,16 +41,7 @@ class DeadlineSMTP(smtplib.SMTP):
 
     def dial(self, host: str, port: int) -> None:
         """Connect to the first address of `host` that answers; say nothing yet."""
-        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        while self.sock is None:
-            address = addresses.pop(0)[4]
-            try:
-                # An equal share for each address that is left: a dead one must not use up all the time.
-                patience = self.deadline.remaining() / (len(addresses) + 1)
-                self.sock = socket.create_connection((str(address[0]), port), patience)
-            except OSError:
-                if not addresses:
-                    raise
+        self.sock = dial(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM), self.deadline)
         self.local_hostname = _own_name(self.sock)
 
     def secure(self, context: ssl.SSLContext, host: str) -> None:

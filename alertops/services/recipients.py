@@ -49,6 +49,8 @@ def resolve_recipient(
             return _address(session, team_id, recipient["email"], confirmed_only=confirmed_only)
         case "user":
             return Resolution(_member(session, team_id, UUID(recipient["user_id"])))
+        case "webhook":
+            return Resolution([Target("webhook", recipient["url"])])
         case unknown:
             raise ValueError(f"a revision holds a recipient of the unknown type {unknown!r}")
 

@@ -21,7 +21,7 @@ from alertops.escalation.flow import (
     OnUnknown,
     RetryPolicy,
 )
-from api.fields import Decimal, EmailAddress, Instant, Name, OneOf, WholeNumber
+from api.fields import Decimal, EmailAddress, Instant, Name, OneOf, WebhookUrl, WholeNumber
 from api.schemas.pages import PageQuery, PageSchema
 
 _usual = RetryPolicy()
@@ -54,6 +54,13 @@ class UserRecipient(Schema):
         return {**data, "user_id": str(data["user_id"])}
 
 
+class WebhookRecipient(Schema):
+    """A machine that takes a POST, as `docs/webhooks.md` describes it."""
+
+    type = fields.String(required=True, validate=validate.OneOf(["webhook"]))
+    url = WebhookUrl(required=True)
+
+
 class RetrySchema(Schema):
     """How often, and after which pauses, one target is tried."""
 
@@ -69,9 +76,13 @@ class RetrySchema(Schema):
     )
 
 
-_RECIPIENTS: dict[str, type[Schema]] = {"email": EmailRecipient, "user": UserRecipient}
+_RECIPIENTS: dict[str, type[Schema]] = {
+    "email": EmailRecipient,
+    "user": UserRecipient,
+    "webhook": WebhookRecipient,
+}
 _RECIPIENTS_DESCRIBED = {
-    "oneOf": [{"$ref": f"#/components/schemas/{kind}Recipient"} for kind in ("Email", "User")]
+    "oneOf": [{"$ref": f"#/components/schemas/{kind}Recipient"} for kind in ("Email", "User", "Webhook")]
 }
 
 

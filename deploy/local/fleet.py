@@ -2,7 +2,8 @@
 
     api          gunicorn: HTTP in, executions out
     worker host  two Celery workers: one fires steps, one sends, so that a provider that hangs delays
-                 nobody's clock
+                 nobody's clock; and if asked for, a third one that posts webhooks, so that a machine
+                 that hangs delays no mail
     flower       watches the workers
     mail sink    takes every mail and keeps it in a Maildir; for people without a mail server
 
@@ -41,10 +42,11 @@ WORKER = ("--without-mingle", "--without-gossip")
 
 @dataclass(frozen=True)
 class Pools:
-    """How the two workers of a host run their tasks."""
+    """How the workers of a host run their tasks."""
 
     fire: tuple[str, ...]
     send: tuple[str, ...]
+    hook: tuple[str, ...] = ("--pool", "threads", "--concurrency", "16")
 
 
 THREADS = Pools(
@@ -60,15 +62,18 @@ def fleet_processes(root: Path) -> Processes:
 class WorkerHost(Processes):
     """What would be one machine with workers: it lives, dies and is paused as a whole."""
 
-    def __init__(self, name: str, fire: Service, send: Service, folder: Path) -> None:
+    def __init__(
+        self, name: str, fire: Service, send: Service, folder: Path, hook: Service | None = None
+    ) -> None:
         super().__init__(folder)
         self.name = name
         self.fire = fire
         self.send = send
+        self.hook = hook
 
     @property
-    def services(self) -> tuple[Service, Service]:
-        return self.fire, self.send
+    def services(self) -> tuple[Service, ...]:
+        return (self.fire, self.send, self.hook) if self.hook else (self.fire, self.send)
 
     def start(self) -> None:
         for service in self.services:
@@ -83,7 +88,8 @@ class Fleet(Processes):
     """All processes of AlertOps that belong to one root, for servers that are up and migrated.
 
     Without `smtp_port` there is a mail sink of its own. `extra` is more environment, and has the last
-    word: ALERTOPS_LEASE_MARGIN_SECONDS and the like. `checkout` has the sources that are run.
+    word: ALERTOPS_LEASE_MARGIN_SECONDS and the like. `checkout` has the sources that are run. Only with
+    `webhooks` somebody posts them: the processes are saved where no flow has any.
     """
 
     def __init__(
@@ -96,11 +102,13 @@ class Fleet(Processes):
         pools: Pools = THREADS,
         extra: Mapping[str, str] | None = None,
         checkout: Path = CHECKOUT,
+        webhooks: bool = False,
     ) -> None:
         self.root = root.resolve()
         super().__init__(fleet_processes(root).folder)
         self._pools = pools
         self._checkout = checkout.resolve()
+        self._webhooks = webhooks
         self._identity = self._remember()
         self._environment = self._told(addresses, smtp_port or self._identity.ports["smtp"], extra or {})
         self._control = Celery(broker=self._environment["ALERTOPS_BROKER_URL"], set_as_current=False)
@@ -206,7 +214,10 @@ class Fleet(Processes):
         send = worker(
             "send", "--queues", "send.email,send.letters", "--prefetch-multiplier", "1", *self._pools.send
         )
-        return WorkerHost(name, fire, send, self.folder / f"host-{name}")
+        hook = None
+        if self._webhooks:
+            hook = worker("hook", "--queues", "send.webhook", "--prefetch-multiplier", "1", *self._pools.hook)
+        return WorkerHost(name, fire, send, self.folder / f"host-{name}", hook)
 
     def _mail_sink(self) -> Service:
         port = self._identity.ports["smtp"]

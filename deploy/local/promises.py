@@ -121,7 +121,7 @@ class MailJudge(Judge):
     def _received(self) -> None:
         received = {(mail.target, mail.attempt) for mail in self.mails}
         for attempt in self.history.attempts:
-            if attempt.status == "delivered":
+            if attempt.status == "delivered" and attempt.channel == "email":
                 name = f"attempt {attempt.number} of {self.history.name(attempt.step_number)}"
                 arrived = (_target(attempt), attempt.number) in received
                 self.require("received", arrived, f"{name} is delivered, and no mail has come")

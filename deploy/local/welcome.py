@@ -29,7 +29,7 @@ def running_fleet(root: Path, addresses: Addresses) -> Fleet:
     with engine.connect() as connection:
         migrate(connection)
     engine.dispose()
-    fleet = Fleet(root, addresses, extra=EXTRA)
+    fleet = Fleet(root, addresses, extra=EXTRA, webhooks=True)
     fleet.start()
     fleet.wait_ready()
     return fleet

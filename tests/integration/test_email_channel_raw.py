@@ -9,8 +9,9 @@ from collections.abc import Iterator
 import pytest
 
 from alertops.channels.base import Certainty
+from alertops.channels.deadline import Deadline
 from alertops.channels.mailer import MAX_DETAIL
-from alertops.channels.smtp import Deadline, DeadlineSMTP
+from alertops.channels.smtp import DeadlineSMTP
 from deploy.local.smtp_sink import SmtpSink
 from tests.integration.mailing import (
     NOT_LONG,

@@ -1,0 +1,197 @@
+"""The webhook channel: a notification as a POST to a machine.
+
+The point of no return is the first byte of the request. Up to it every failure is certain: a URL or an
+address that must not be spoken to is permanent, and all else passes. After it, the receiver's word counts::
+
+    2xx                          delivered
+    408, 425, 429, 5xx           not taken, and may pass
+    502, 504                     a gateway's word, which does not know: perhaps taken
+    410, any other 3xx or 4xx    not taken for good; redirects are not followed
+    no answer, or nonsense       perhaps taken
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from urllib.parse import urlsplit
+
+from alertops.channels.base import Certainty, Channel, ChannelError, Delivery, Notification, Receipt
+from alertops.channels.deadline import Deadline
+from alertops.channels.dial import Address, dial
+from alertops.channels.endpoint import Endpoint
+from alertops.channels.http_exchange import Answer, Headers, NoAnswer, hung_up, post
+from alertops.channels.public_address import AddressRules, IPNetwork
+from alertops.channels.resolver import Resolver
+from alertops.channels.text import one_line
+from alertops.channels.webhook_body import build_body
+
+# What is kept of an answer is read by people, in the timeline.
+MAX_DETAIL = 4096
+
+_MAY_PASS = frozenset({408, 425, 429})
+_FROM_A_GATEWAY = frozenset({502, 504})
+_USER_AGENT = f"AlertOps/{version('alertops')}"
+
+
+@dataclass(frozen=True)
+class WebhookSettings:
+    """Where webhooks may go: to public addresses, and to `allowed_networks` besides.
+
+    Certificates are verified against `ca_file`; against the system's authorities when it is None.
+    """
+
+    allowed_networks: tuple[IPNetwork, ...] = ()
+    ca_file: str | None = None
+
+
+class WebhookChannel(Channel):
+    """Posts to the URL that is the address; safe to share between threads. No proxy is used, whatever the
+    environment says: it would look up the name itself.
+
+    Raises `OSError` at construction when `ca_file` cannot be read.
+    """
+
+    name = "webhook"
+
+    def __init__(self, settings: WebhookSettings, public_url: str, resolver: Resolver | None = None) -> None:
+        self._rules = AddressRules(settings.allowed_networks)
+        self._tls = ssl.create_default_context(cafile=settings.ca_file)
+        self._public_url = public_url
+        self._resolver = resolver or Resolver()
+
+    @contextmanager
+    def open(self, notification: Notification, *, within_seconds: float) -> Iterator[Delivery]:
+        """Look up, connect, and have TLS if it is https; every failure is NOT_SENT."""
+        deadline = Deadline(within_seconds)
+        endpoint = _endpoint(notification.address)
+        wording = _Wording(endpoint)
+        body = build_body(notification, self._public_url)
+        headers = _headers(endpoint, notification.key)
+        try:
+            sock = self._connect(endpoint, deadline)
+        # ValueError: a name that cannot be one.
+        except (OSError, ValueError) as error:
+            raise ChannelError(wording.failure("could not be connected to", error)) from error
+        with sock:
+            yield _WebhookDelivery(sock, endpoint.target, headers, body, wording)
+
+    def _connect(self, endpoint: Endpoint, deadline: Deadline) -> socket.socket:
+        addresses = self._resolver.addresses(endpoint.host, endpoint.port, deadline)
+        self._require_permitted(endpoint, addresses)
+        # The addresses that were looked at, and not the name: it could be looked up otherwise by now.
+        sock = dial(addresses, deadline)
+        if not endpoint.tls:
+            return sock
+        try:
+            sock.settimeout(deadline.remaining())
+            return self._tls.wrap_socket(sock, server_hostname=endpoint.host.rstrip("."))
+        except BaseException:
+            sock.close()
+            raise
+
+    def _require_permitted(self, endpoint: Endpoint, addresses: list[Address]) -> None:
+        for *_, (address, *_) in addresses:
+            if not self._rules.permit(str(address)):
+                raise ChannelError(
+                    f"{endpoint} is at {address}, which is not a public address: "
+                    "the operator has to allow its network (ALERTOPS_WEBHOOK_ALLOWED_NETWORKS)",
+                    permanent=True,
+                )
+
+
+class _WebhookDelivery(Delivery):
+    """A connection over which nothing was said yet; `transmit` may be called once."""
+
+    def __init__(
+        self, sock: socket.socket, target: str, headers: Headers, body: bytes, wording: _Wording
+    ) -> None:
+        self._sock = sock
+        self._target = target
+        self._headers = headers
+        self._body = body
+        self._wording = wording
+
+    def transmit(self, *, within_seconds: float) -> Receipt:
+        deadline = Deadline(within_seconds)
+        if within_seconds <= 0:
+            raise ChannelError(self._wording.of("was not sent anything: there was no time left"))
+        if hung_up(self._sock):
+            raise ChannelError(self._wording.of("hung up before anything was sent"))
+        try:
+            answer = post(self._sock, self._target, self._headers, self._body, deadline)
+        except NoAnswer as error:
+            detail = self._wording.failure("may have taken the message, but did not answer", error)
+            raise ChannelError(detail, certainty=Certainty.UNKNOWN) from error
+        return self._receipt(answer)
+
+    def _receipt(self, answer: Answer) -> Receipt:
+        """The receipt of an answer that takes the message; raises what any other one means."""
+        told = self._wording.answer(answer)
+        match answer.status // 100:
+            case 2:
+                return Receipt(told)
+            case 3:
+                raise ChannelError(self._wording.redirect(answer), permanent=True)
+            case 4:
+                raise ChannelError(told, permanent=answer.status not in _MAY_PASS)
+            case 5 if answer.status not in _FROM_A_GATEWAY:
+                raise ChannelError(told)
+            case _:
+                raise ChannelError(told, certainty=Certainty.UNKNOWN)
+
+
+@dataclass(frozen=True)
+class _Wording:
+    """What happened, in words fit for the timeline: one bounded line, without the path, perhaps a secret."""
+
+    endpoint: Endpoint
+
+    def of(self, what: str) -> str:
+        return self._fit(f"{self.endpoint} {what}")
+
+    def failure(self, what: str, error: Exception) -> str:
+        return self.of(f"{what}: {error or type(error).__name__}")
+
+    def answer(self, answer: Answer) -> str:
+        said = f"{answer.status} {answer.reason}".strip()
+        if retry_after := answer.headers.get("retry-after"):
+            said += f" (retry after {one_line(retry_after, 100)})"
+        body = answer.body.decode("utf-8", "replace").strip()
+        return self._fit(f"{said}: {body}" if body else said)
+
+    def redirect(self, answer: Answer) -> str:
+        location = one_line(answer.headers.get("location", "nowhere"), 500).partition("?")[0]
+        return self.of(f"redirects to {location}, which is not followed: {answer.status} {answer.reason}")
+
+    def _fit(self, text: str) -> str:
+        target = self.endpoint.target
+        path = urlsplit(target).path
+        for secret in (target, path):
+            if len(secret) > 1:
+                text = text.replace(secret, "/***")
+        return one_line(text, MAX_DETAIL)
+
+
+def _endpoint(address: str) -> Endpoint:
+    try:
+        return Endpoint.of(address)
+    except ValueError as error:
+        raise ChannelError(one_line(str(error), MAX_DETAIL), permanent=True) from error
+
+
+def _headers(endpoint: Endpoint, key: str) -> Headers:
+    return [
+        ("Host", endpoint.authority),
+        ("User-Agent", _USER_AGENT),
+        ("Content-Type", "application/json"),
+        ("Accept-Encoding", "identity"),
+        ("Connection", "close"),
+        ("webhook-id", key),
+        ("webhook-timestamp", str(int(time.time()))),
+    ]
