@@ -7,6 +7,7 @@ committed no new send is claimed, and what was claimed before is listed in the a
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -38,8 +39,10 @@ class Answered:
     in_flight: list[Attempt]
 
 
-def answer(session: Session, execution_id: UUID, event: Acknowledge | Resolve, actor_id: UUID) -> Answered:
-    """Decide and apply under the lock, and commit.
+def answer(
+    session: Session, execution_id: UUID, event: Acknowledge | Resolve, actor_id: UUID, **detail: Any
+) -> Answered:
+    """Decide and apply under the lock, and commit. `detail` is told on the timeline, too.
 
     Raises `NotFoundError`, or `ConflictError` when the execution's state does not allow it.
     """
@@ -53,7 +56,7 @@ def answer(session: Session, execution_id: UUID, event: Acknowledge | Resolve, a
         raise ConflictError(f"the execution is {status}; it cannot change any more", status=status)
     in_flight = list(session.scalars(_sending(execution_id)))
     try:
-        if not apply(session, execution, decision, actor_id=actor_id).ok:
+        if not apply(session, execution, decision, actor_id=actor_id, detail=detail).ok:
             session.rollback()
             raise ConflictError("the execution changed at the same moment; try again")
         reach(Point.BEFORE_ANSWER, session)

@@ -6,7 +6,9 @@ can lose a wake-up, which recovery repairs, but never the row that it was for.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -43,11 +45,13 @@ def apply(
     *,
     attempt: Attempt | None = None,
     actor_id: UUID | None = None,
+    detail: Mapping[str, Any] | None = None,
 ) -> Applied:
     """Apply the effects in order, then the transition of the execution.
 
-    `attempt` is the one that the event was about. Claims, ends and waking again are not effects on
-    the escalation but on the caller's own attempt; the caller has carried them out already.
+    `attempt` is the one that the event was about; `detail` is told with the transition. Claims, ends and
+    waking again are not effects on the escalation but on the caller's own attempt; the caller has carried
+    them out already.
     """
     wake_ups: list[WakeUp] = []
     for effect in decision.effects:
@@ -55,7 +59,7 @@ def apply(
         if woken is None:
             return Applied(False, [])
         wake_ups += woken
-    if decision.to is not None and not _move(session, execution, decision, actor_id):
+    if decision.to is not None and not _move(session, execution, decision, actor_id, detail or {}):
         return Applied(False, [])
     return Applied(True, wake_ups)
 
@@ -108,10 +112,16 @@ def _insert_retry(session: Session, retry: RetryAttempt, failed: Attempt | None)
     return AttemptWakeUp(key, failed.channel, retry.due_at)
 
 
-def _move(session: Session, execution: Execution, decision: Decision, actor_id: UUID | None) -> bool:
+def _move(
+    session: Session,
+    execution: Execution,
+    decision: Decision,
+    actor_id: UUID | None,
+    detail: Mapping[str, Any],
+) -> bool:
     came_from = ExecutionStatus(execution.status)
     to = decision.to or came_from
     if not transitions.move_execution(session, execution.id, came_from, to, actor_id):
         return False
-    tell(session, execution.id, to.value, actor_id=actor_id, came_from=came_from.value)
+    tell(session, execution.id, to.value, actor_id=actor_id, came_from=came_from.value, **detail)
     return True
