@@ -11,7 +11,7 @@ from alertops.signing_keys import generate_keys
 # Nothing listens there: the API has to do without a broker.
 NO_BROKER = "amqp://nobody:nothing@127.0.0.1:1/"
 
-LINK_KEY = "a key of the tests, for the links in alerts"
+LINK_KEY = "a key of the tests that signs the links in alerts"
 
 
 def api_environment(database_url: str, broker_url: str = NO_BROKER, **more: str) -> dict[str, str]:

@@ -152,7 +152,7 @@ def _names(session: Session, ids: set[UUID]) -> dict[UUID, str]:
     """Who the ids are, as far as they still belong to the team."""
     names: dict[UUID, str] = {}
     for id_, name in (User.id, User.name), (ApiKey.id, ApiKey.name), (Outsider.id, Outsider.address):
-        names |= dict(session.execute(select(id_, name).where(id_.in_(ids))).tuples().all())
+        names.update(session.execute(select(id_, name).where(id_.in_(ids))).all())
     return names
 
 

@@ -7,8 +7,8 @@
     POST /a/<token> ── answer, commit ──▶ 303, to the page
               └─────── too late ────────▶ 409, the page and why
 
-Whoever has the link is who it was sent to. There is neither a login nor a cookie, so that another site has nothing
-to abuse. Errors are the API's, with their status, in words for a person.
+Whoever has the link is who it was sent to. There is neither a login nor a cookie, so that another site has
+nothing to abuse. Errors are the API's, with their status, in words for a person.
 """
 
 from __future__ import annotations
