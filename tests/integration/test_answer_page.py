@@ -76,7 +76,7 @@ def test_pressing_acknowledge_stops_the_escalation_and_says_who_did(
     assert (pressed.status_code, pressed.headers["Location"]) == (303, "?answered")
     words = page.words()
     assert "You acknowledged it at" in words
-    assert "Nobody else is told." in words
+    assert "Nobody else is told for now." in words
     assert "Acknowledged by Ann (you) from the mail. On it. Give me 5 min" in words
     assert buttons_of(page.look()) == ["resolve"]
     told_of = entry(session, execution, "acknowledged")
