@@ -14,6 +14,7 @@ An alert's journey, file by file::
     channels/email.py
     services/record_outcome.py       and records the outcome, with the retry or escalation that follows
     services/acknowledge.py          somebody takes it: silence
+    services/answer_by_mail.py       with the link that the mail brought, perhaps (api/views/answer_page.py)
     services/recover.py              whatever should have been woken and was not is woken again
 
 What is decided on the way is in `escalation/machine.py`; what makes each step of it safe, in

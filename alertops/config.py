@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 from urllib.parse import urlsplit
 
+from alertops.answer_links import MAX_KEYS, MIN_KEY_BYTES
 from alertops.channels.address import ascii_address
 from alertops.channels.mailer import SmtpSettings
 from alertops.channels.public_address import read_networks
@@ -15,6 +16,8 @@ from alertops.channels.webhook import WebhookSettings
 from alertops.errors import ConfigurationError
 
 T = TypeVar("T")
+
+MAKE_A_KEY = "python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
 
 
 class Environment:
@@ -35,6 +38,21 @@ class Environment:
 
     def optional(self, name: str) -> str | None:
         return self._variables.get(name) or None
+
+    def keys(self, name: str) -> tuple[str, ...]:
+        """Secrets, separated by commas. What is wrong is said without quoting any."""
+        keys = tuple(key.strip() for key in self._variables.get(name, "").split(",") if key.strip())
+        if not keys:
+            self.problems.append(f"{name} is not set; this makes a key: {MAKE_A_KEY}")
+        elif len(keys) > MAX_KEYS:
+            self.problems.append(f"{name} must have at most {MAX_KEYS} keys, and has {len(keys)}")
+        for number, key in enumerate(keys[:MAX_KEYS], start=1):
+            if len(key.encode()) < MIN_KEY_BYTES:
+                self.problems.append(
+                    f"{name} must have keys of {MIN_KEY_BYTES} bytes or more, and key {number} is shorter; "
+                    f"this makes one: {MAKE_A_KEY}"
+                )
+        return keys
 
     def url(self, name: str, *, schemes: tuple[str, ...]) -> str:
         value = self.text(name)
@@ -111,6 +129,8 @@ class Settings:
     smtp: SmtpSettings
     # Where the world reaches the API, without a slash at the end: mails say what can be done there.
     public_url: str
+    # What signs the links in alerts, newest first.
+    link_keys: tuple[str, ...] = field(repr=False)
     timing: Timing
     # Whether an address that is no member's must agree before it is alerted.
     confirm_outsiders: bool
@@ -131,6 +151,7 @@ def read_settings(environment: Environment, build: Callable[[Settings], T]) -> T
     broker_url = environment.url("ALERTOPS_BROKER_URL", schemes=("amqp", "amqps"))
     build_smtp = _smtp(environment)
     public_url = environment.url("ALERTOPS_PUBLIC_URL", schemes=("https", "http")).rstrip("/")
+    link_keys = environment.keys("ALERTOPS_LINK_KEYS")
     timing = _timing(environment)
     confirm = environment.flag("ALERTOPS_CONFIRM_OUTSIDERS", False)
     log_format = environment.choice("ALERTOPS_LOG_FORMAT", "json", ("json", "console"))
@@ -143,6 +164,7 @@ def read_settings(environment: Environment, build: Callable[[Settings], T]) -> T
                 broker_url,
                 build_smtp(),
                 public_url,
+                link_keys,
                 timing,
                 confirm,
                 log_format,

@@ -27,6 +27,10 @@ class NotFoundError(AlertOpsError):
     """There is no such object, or none that this caller may see."""
 
 
+class GoneError(AlertOpsError):
+    """What was shown was good once, and is not any more."""
+
+
 class ForbiddenError(AlertOpsError):
     """The caller may see the object, but not do this with it; `facts` says what they are there."""
 

@@ -10,6 +10,7 @@
     tokens.py       who is calling; client.py is from where; asking.py is for what
     errors.py       errors -> RFC 9457 problems; problems.py is what those look like
     openapi.py      the description, and the pages to read it
+    answer_words.py what the page that a mail links to says; templates/ is how it looks
     permissions.py  the table of who may do what, for the documentation
     readiness.py    is this process of use?
     metrics.py      a scrape; exposition.py has the names of the figures
@@ -25,6 +26,7 @@ from importlib.metadata import version
 
 from flask import Flask
 
+from alertops.answer_links import AnswerLinks
 from alertops.services.accounts.limits import Limits
 from alertops.services.dispatch import Publisher
 from alertops.services.measure import QueueReader
@@ -38,6 +40,7 @@ from api.openapi import init_openapi
 from api.readiness import init_readiness
 from api.tokens import init_tokens
 from api.views import (
+    answer_page,
     api_keys,
     audit,
     auth,
@@ -91,7 +94,12 @@ def create_app(settings: ApiSettings, publisher: Publisher, queues: QueueReader)
     app.config.from_mapping(flask_config(settings))
     init_access_log(app)
     init_client(app, settings.trusted_proxies)
-    init_extensions(app, publisher, Limits(settings.signing_keys.secret_for("limits")))
+    init_extensions(
+        app,
+        publisher,
+        Limits(settings.signing_keys.secret_for("limits")),
+        AnswerLinks(settings.core.public_url, settings.core.link_keys),
+    )
     init_tokens(app, settings.signing_keys)
     init_readiness(app, settings.core)
     init_metrics(app, settings.core, queues, version("alertops"))
@@ -99,4 +107,6 @@ def create_app(settings: ApiSettings, publisher: Publisher, queues: QueueReader)
     api = init_openapi(app, version("alertops"))
     for blueprint in BLUEPRINTS:
         api.register_blueprint(blueprint)
+    # For people with a browser, and no part of the API's description.
+    app.register_blueprint(answer_page.blueprint)
     return app

@@ -14,6 +14,7 @@ from alertops.errors import (
     AuthenticationError,
     ConflictError,
     ForbiddenError,
+    GoneError,
     InvalidInputError,
     NotFoundError,
     StaleError,
@@ -35,6 +36,7 @@ def register_error_handlers(app: Flask) -> None:
     app.register_error_handler(InvalidInputError, _invalid_input)
     app.register_error_handler(AuthenticationError, _unauthenticated)
     app.register_error_handler(NotFoundError, _not_found)
+    app.register_error_handler(GoneError, _gone)
     app.register_error_handler(ForbiddenError, _forbidden)
     app.register_error_handler(ConflictError, _conflict)
     app.register_error_handler(StaleError, _stale)
@@ -64,6 +66,10 @@ def _unauthenticated(error: AuthenticationError) -> Response:
 
 def _not_found(error: NotFoundError) -> Response:
     return problem(404, str(error))
+
+
+def _gone(error: GoneError) -> Response:
+    return problem(410, str(error))
 
 
 def _forbidden(error: ForbiddenError) -> Response:

@@ -11,6 +11,7 @@ from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.orm import Session
 
 import alertops
+from alertops.answer_links import AnswerLinks
 from alertops.db import Base, bounded, engine_options
 from alertops.services.accounts.limits import Limits
 from alertops.services.dispatch import Dispatcher, Publisher
@@ -24,14 +25,15 @@ db = SQLAlchemy(
 migrate = Migrate(directory=str(MIGRATIONS))
 
 
-def init_extensions(app: Flask, publisher: Publisher, limits: Limits) -> None:
-    """Bind the database, the migrations, the dispatcher and the limits to this application."""
+def init_extensions(app: Flask, publisher: Publisher, limits: Limits, links: AnswerLinks) -> None:
+    """Bind the database, the migrations, the dispatcher, the limits and the links to this application."""
     db.init_app(app)
     with app.app_context():
         bounded(db.engine)
     migrate.init_app(app, db)
     app.extensions["alertops.dispatcher"] = Dispatcher(publisher)
     app.extensions["alertops.limits"] = limits
+    app.extensions["alertops.answer_links"] = links
 
 
 def session() -> Session:
@@ -42,6 +44,11 @@ def session() -> Session:
 def limits() -> Limits:
     """The limits on what clients of the running application may try."""
     return cast(Limits, current_app.extensions["alertops.limits"])
+
+
+def answer_links() -> AnswerLinks:
+    """What makes and reads the links in alerts."""
+    return cast(AnswerLinks, current_app.extensions["alertops.answer_links"])
 
 
 def dispatcher() -> Dispatcher:

@@ -8,6 +8,7 @@ from functools import cache
 
 from sqlalchemy.orm import Session, sessionmaker
 
+from alertops.answer_links import AnswerLinks
 from alertops.channels.base import Channel
 from alertops.channels.email import EmailChannel
 from alertops.channels.mailer import Mailer
@@ -36,8 +37,8 @@ def resources() -> Resources:
     """Opened at the first use, in the process that uses it: nothing here may cross a fork."""
     settings = load_settings()
     mailer = Mailer(settings.smtp)
-    email = EmailChannel(mailer, settings.public_url)
     webhook = WebhookChannel(settings.webhooks, settings.public_url)
+    email = EmailChannel(mailer, AnswerLinks(settings.public_url, settings.link_keys))
     publisher = ConfirmingPublisher(app, settings.timing.publish_timeout)
     return Resources(
         sessions=session_factory(settings.database_url),

@@ -11,6 +11,8 @@ from alertops.signing_keys import generate_keys
 # Nothing listens there: the API has to do without a broker.
 NO_BROKER = "amqp://nobody:nothing@127.0.0.1:1/"
 
+LINK_KEY = "a key of the tests that signs the links in alerts"
+
 
 def api_environment(database_url: str, broker_url: str = NO_BROKER, **more: str) -> dict[str, str]:
     """What the API must be told, and `more`."""
@@ -21,6 +23,7 @@ def api_environment(database_url: str, broker_url: str = NO_BROKER, **more: str)
         "ALERTOPS_SMTP_HOST": "127.0.0.1",
         "ALERTOPS_MAIL_FROM": "alerts@alertops.test",
         "ALERTOPS_PUBLIC_URL": "https://alertops.test",
+        "ALERTOPS_LINK_KEYS": LINK_KEY,
         **more,
     }
 

@@ -7,6 +7,7 @@ from email.message import EmailMessage
 from typing import Any
 from urllib.parse import quote
 
+from alertops.answer_links import AnswerLinks
 from alertops.channels.base import Notification
 from alertops.channels.headers import ID_SAFE, message_id, new_message
 from alertops.channels.text import one_line
@@ -18,12 +19,12 @@ MAX_VALUE = 1000
 MAX_DETAILS = 100
 
 
-def build_message(notification: Notification, mail_from: str, public_url: str) -> EmailMessage:
+def build_message(notification: Notification, mail_from: str, links: AnswerLinks) -> EmailMessage:
     """The mail for `notification`; its `bytes()` are ready for DATA, but for dot-stuffing.
 
-    Every attempt at one target has the same Message-ID. All mails of one execution have the same
-    subject and answer the same message (which was never sent), so that a mailbox shows one
-    conversation. `public_url` is where the API is, for what the recipient may do.
+    Every attempt at one target has the same Message-ID and the same link, by which it is answered. All mails
+    of one execution have the same subject and answer the same message (which was never sent), so that a
+    mailbox shows one conversation.
 
     Raises as `new_message` does.
     """
@@ -37,9 +38,9 @@ def build_message(notification: Notification, mail_from: str, public_url: str) -
     message["X-AlertOps-Attempt"] = str(notification.attempt)
     if notification.stop_token is not None:
         # One click, without an account (RFC 2369 and RFC 8058).
-        message["List-Unsubscribe"] = f"<{stop_url(public_url, notification.stop_token)}>"
+        message["List-Unsubscribe"] = f"<{stop_url(links.public_url, notification.stop_token)}>"
         message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
-    message.set_content(body_of(notification, public_url), charset="utf-8")
+    message.set_content(body_of(notification, links), charset="utf-8")
     return message
 
 
@@ -55,12 +56,12 @@ def subject_of(notification: Notification) -> str:
     return one_line(text.replace("=?", "= ?"), MAX_SUBJECT)
 
 
-def body_of(notification: Notification, public_url: str) -> str:
+def body_of(notification: Notification, links: AnswerLinks) -> str:
     """What the recipient reads: plain text, one fact a line."""
-    return "\n".join(_lines(notification, public_url)) + "\n"
+    return "\n".join(_lines(notification, links)) + "\n"
 
 
-def _lines(notification: Notification, public_url: str) -> Iterator[str]:
+def _lines(notification: Notification, links: AnswerLinks) -> Iterator[str]:
     yield one_line(notification.summary, MAX_SUMMARY)
     yield ""
     if notification.may_repeat:
@@ -76,12 +77,12 @@ def _lines(notification: Notification, public_url: str) -> Iterator[str]:
         yield "Details"
         yield from _detail_lines(notification.details)
     yield ""
-    yield "To acknowledge, and stop the escalation:"
-    yield f"POST {public_url}/api/v1/executions/{quote(notification.execution_id, safe='')}/acknowledge"
+    yield "See how it stands, and acknowledge or resolve it, for seven days and without an account:"
+    yield links.url_of(notification.key)
     if notification.stop_token is not None:
         yield ""
         yield "You are told because this team alerts this address. To have it stop, without an account:"
-        yield f"POST {stop_url(public_url, notification.stop_token)}"
+        yield f"POST {stop_url(links.public_url, notification.stop_token)}"
 
 
 def _detail_lines(details: Mapping[str, Any]) -> Iterator[str]:

@@ -51,7 +51,7 @@ class By:
     @property
     def said(self) -> dict[str, Any]:
         """What the timeline tells of it, beside who it was."""
-        told = {"address": self.address, "note": self.note}
+        told = {"by_mail": self.address, "note": self.note}
         return {name: value for name, value in told.items() if value is not None}
 
 

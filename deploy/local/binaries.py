@@ -1,4 +1,4 @@
-"""Finds the programs of Postgres and RabbitMQ, or gets them installed."""
+"""Finds the programs of Postgres and RabbitMQ, and those that tests need, or gets them installed."""
 
 import os
 import re
@@ -63,6 +63,9 @@ CHECKERS = ("spin", "gcc")
 POOLER = "pgbouncer"
 """The package of the connection pooler that tests put between the API and Postgres."""
 
+BROWSER = "chromium"
+"""The package of the browser that tests look at pages with."""
+
 
 def program(name: str) -> Path:
     """A program on the PATH that has the name of its package."""
@@ -96,6 +99,7 @@ FINDERS: dict[str, Callable[[], Path]] = {
     **{name: partial(program, name) for name in CHECKERS},
     "libc6-dev": c_headers,
     POOLER: pgbouncer,
+    BROWSER: partial(program, BROWSER),
 }
 """How to find what each package brings."""
 

@@ -8,7 +8,7 @@
     mail sink    takes every mail and keeps it in a Maildir; for people without a mail server
 
 The fleet belongs to a root folder, as the servers of `stack` do: the addresses it listens on and the
-keys that sign its tokens are remembered there, its logs are in `log/`.
+keys that sign its tokens and links are remembered there, its logs are in `log/`.
 """
 
 import os
@@ -186,6 +186,7 @@ class Fleet(Processes):
             "ALERTOPS_MAIL_FROM": "alerts@alertops.test",
             "ALERTOPS_PUBLIC_URL": self._url("api"),
             "ALERTOPS_JWT_KEYS_FILE": str(self._signing_keys),
+            "ALERTOPS_LINK_KEYS": self._identity.password,
             "ALERTOPS_LOG_FORMAT": "console",
             # Flower's API is open, and Flower listens on 127.0.0.1 alone.
             "FLOWER_UNAUTHENTICATED_API": "true",

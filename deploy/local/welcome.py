@@ -60,7 +60,7 @@ Raise an alert; the first mail comes at once, the next after 30 s unless it is a
 curl -sS -X POST $API/api/v1/flows/$FLOW/executions -H "Authorization: Bearer $TOKEN" \\
   -H 'Content-Type: application/json' -d '{{"summary": "Disk is full"}}'
 
-Acknowledge it, with the id from the answer:
+Acknowledge it: open the link in the mail, or use the id from the answer:
 
 curl -sS -X POST $API/api/v1/executions/ID/acknowledge -H "Authorization: Bearer $TOKEN"
 """

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from alertops.answer_links import AnswerLinks
 from alertops.channels.base import Certainty, Channel, ChannelError, Notification, Receipt
 from alertops.channels.email import EmailChannel
 from alertops.channels.mailer import Mailer, SmtpSettings
+from tests.api_environment import LINK_KEY
 
 MAILBOX = "ops@example.com"
 PLENTY = 10.0
@@ -40,7 +42,9 @@ def notification(**changes: Any) -> Notification:
 def channel(port: int, **changes: Any) -> Channel:
     usual: dict[str, Any] = {"host": "127.0.0.1", "port": port, "security": "none"}
     account = {"username": None, "password": None, "mail_from": "alerts@example.org"}
-    return EmailChannel(Mailer(SmtpSettings(**(usual | account | changes))), "https://alertops.test")
+    return EmailChannel(
+        Mailer(SmtpSettings(**(usual | account | changes))), AnswerLinks("https://alertops.test", [LINK_KEY])
+    )
 
 
 def send(

@@ -58,7 +58,7 @@ def test_a_line_that_begins_with_a_dot_arrives_with_one_dot(sink: SmtpSink) -> N
     send(channel(sink.port), notification(summary="."))
     bodies = [mail.message.get_content() for mail in sink.messages]
     assert [body.split("\r\n")[0] for body in bodies] == [".. . QUIT", "."]
-    assert all(body.rstrip().endswith("/acknowledge") for body in bodies)
+    assert all(body.rstrip().endswith(".execution-1.1.1") for body in bodies)
 
 
 def test_two_attempts_have_the_same_message_id_and_are_told_apart(sink: SmtpSink) -> None:

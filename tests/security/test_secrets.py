@@ -20,10 +20,14 @@ from alertops.config import load_settings
 from alertops.db import Base, session_factory
 from alertops.logs import QUIET, configure_logging
 from alertops.services.accounts.refresh_token import RefreshToken
+from alertops.services.dispatch import Dispatcher
 from tasks.publisher import ConfirmingPublisher
-from tests.api_environment import api_environment
+from tests.api_environment import LINK_KEY, api_environment
+from tests.integration.answering import Reader, reader, told
 from tests.integration.api_client import API
+from tests.integration.conftest import RecordingPublisher
 from tests.integration.mailing import channel, send
+from tests.integration.world import World
 
 PASSWORD = "canary-Password-7f31c2"
 NEW_PASSWORD = "canary-NewPassword-91be04"
@@ -132,8 +136,30 @@ def test_no_password_of_a_server_is_in_a_log_or_in_what_is_said_of_the_settings(
             log.exception("failed")
     said.append(logged.getvalue())
     assert len(said) >= 5
-    for secret in (DATABASE_PASSWORD, BROKER_PASSWORD, SMTP_PASSWORD):
+    for secret in (DATABASE_PASSWORD, BROKER_PASSWORD, SMTP_PASSWORD, LINK_KEY):
         assert secret not in "\n".join(said)
+
+
+def test_no_link_of_an_alert_is_in_a_table_or_in_a_log(
+    app: Flask, session: Session, logged: StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publisher = RecordingPublisher()
+    holder = reader(app, told(World(session, Dispatcher(publisher), publisher)))
+    signature = holder.path.removeprefix("/a/").partition(".")[0]
+    forged = Reader(app, holder.path.replace(signature, "x" + signature[:-1]))
+    answers = [holder.look(), holder.press("acknowledge"), holder.press(""), forged.look()]
+    assert [answer.status_code for answer in answers] == [200, 303, 400, 404]
+    monkeypatch.setattr("api.views.answer_page.tell_story", lambda *_: 1 / 0)
+    answers.append(holder.look())
+    assert answers[-1].status_code == 500
+    written = logged.getvalue()
+    assert "/a/<string:token>" in written
+    assert "ZeroDivisionError" in written
+    said = "".join(f"{answer.headers}" for answer in answers) + "".join(a.text for a in answers[1:])
+    for secret in (signature[:-1], LINK_KEY):
+        assert secret not in written
+        assert secret not in dump(session)
+        assert secret not in said
 
 
 def test_a_refresh_token_has_512_random_bits_and_none_of_them_twice() -> None:

@@ -13,6 +13,7 @@ ENOUGH = {
     "ALERTOPS_SMTP_HOST": "mail.example.com",
     "ALERTOPS_MAIL_FROM": "alerts@example.com",
     "ALERTOPS_PUBLIC_URL": "https://alertops.example.com",
+    "ALERTOPS_LINK_KEYS": "link-secret-of-more-than-32-bytes-x",
 }
 LOGIN = {"ALERTOPS_SMTP_USERNAME": "alertops", "ALERTOPS_SMTP_PASSWORD": "smtp-secret"}
 
@@ -65,6 +66,7 @@ FAULTS = {
     "ALERTOPS_RECOVERY_TICK_SECONDS": "inf",
     "ALERTOPS_RECOVERY_GRACE_SECONDS": "0.5",
     "ALERTOPS_WEBHOOK_ALLOWED_NETWORKS": "10.0.0.1/8",
+    "ALERTOPS_LINK_KEYS": "link-secret",
     "ALERTOPS_LOG_FORMAT": "xml",
     "ALERTOPS_LOG_LEVEL": "LOUD",
 }
@@ -103,7 +105,9 @@ def test_no_secret_shows_when_settings_or_faults_are_printed() -> None:
     shown = repr(load(**LOGIN)) + "".join(
         problems_of(ENOUGH | LOGIN | {"ALERTOPS_SMTP_SECURITY": "none", "ALERTOPS_LOG_LEVEL": "LOUD"})
     )
-    assert [secret for secret in ("db-secret", "mq-secret", "smtp-secret") if secret in shown] == []
+    assert [
+        secret for secret in ("db-secret", "mq-secret", "smtp-secret", "link-secret") if secret in shown
+    ] == []
 
 
 def test_the_recovery_tick_can_be_turned_off_and_the_other_times_cannot() -> None:

@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
+from alertops.answer_links import AnswerLinks
 from alertops.channels.address import ascii_address
 from alertops.channels.base import ChannelError, Notification
 from alertops.channels.mailer import SmtpSettings
@@ -26,6 +27,7 @@ from alertops.channels.text import one_line
 
 SENDER = "alerts@example.org"
 URL = "https://alertops.example.org"
+LINKS = AnswerLinks(URL, ["k" * 32])
 EXECUTION = "7f1f9a52-3c0e-4d57-9f7e-2c1d5e8b9a10"
 
 HEADERS = [
@@ -68,7 +70,7 @@ def notification(**changes: Any) -> Notification:
 
 def received(sent: Notification, sender: str = SENDER) -> EmailMessage:
     """The mail as the other side reads it."""
-    return message_from_bytes(bytes(build_message(sent, sender, URL)), policy=policy.SMTP)
+    return message_from_bytes(bytes(build_message(sent, sender, LINKS)), policy=policy.SMTP)
 
 
 def text_of(mail: EmailMessage) -> str:
@@ -109,15 +111,15 @@ def test_the_body_says_what_happened_and_how_to_acknowledge() -> None:
         "Flow: Nights",
         "Node: First on call",
         "Started: 2026-03-01 02:30:00+00:00",
-        f"POST {URL}/api/v1/executions/{EXECUTION}/acknowledge",
+        LINKS.url_of(notification().key),
     ):
         assert line in lines
     assert lines.index("free: 0") + 1 == lines.index('host: "db-1"')
 
 
 def test_only_a_possible_repeat_says_that_it_may_be_one() -> None:
-    assert "may be a repeat" in body_of(notification(may_repeat=True), URL)
-    assert "may be a repeat" not in body_of(notification(), URL)
+    assert "may be a repeat" in body_of(notification(may_repeat=True), LINKS)
+    assert "may be a repeat" not in body_of(notification(), LINKS)
 
 
 def test_line_breaks_in_an_alert_cannot_add_headers() -> None:
@@ -136,28 +138,28 @@ def test_long_text_is_cut_and_says_so() -> None:
     sent = notification(summary="x" * 5000, details={f"k{i:03}": "é" * 5000 for i in range(150)})
     assert len(subject_of(sent)) == MAX_SUBJECT
     assert subject_of(sent).endswith("…")
-    body = body_of(sent, URL)
+    body = body_of(sent, LINKS)
     assert "... and 50 more" in body
     assert len(body) < 110_000
 
 
 def test_values_that_json_does_not_know_are_shown_all_the_same() -> None:
-    assert 'at: "2026-03-01' in body_of(notification(details={"at": datetime(2026, 3, 1, tzinfo=UTC)}), URL)
+    assert 'at: "2026-03-01' in body_of(notification(details={"at": datetime(2026, 3, 1, tzinfo=UTC)}), LINKS)
 
 
 @pytest.mark.parametrize("text", ["a" * 3000, "🔥" * 900, "ü " * 900, "a" * 300 + "🔥", ".", ".." * 600])
 def test_no_line_is_longer_than_smtp_allows_and_none_needs_eight_bits(text: str) -> None:
-    raw = bytes(build_message(notification(summary=text, details={text: text}), SENDER, URL))
+    raw = bytes(build_message(notification(summary=text, details={text: text}), SENDER, LINKS))
     assert raw.isascii()
     assert not re.search(rb"(?<!\r)\n|\r(?!\n)", raw)
     assert max(len(line) for line in raw.split(b"\r\n")) <= 998
-    assert text_of(received(notification(summary=text))) == body_of(notification(summary=text), URL)
+    assert text_of(received(notification(summary=text))) == body_of(notification(summary=text), LINKS)
 
 
 def test_long_addresses_and_identifiers_are_not_broken() -> None:
     sender = f"alerts@{'long-label-' * 5}x.{'y' * 60}.example.org"
     address = f"{'o' * 64}@{'z' * 60}.{'w' * 60}.example.com"
-    raw = bytes(build_message(notification(address=address), sender, URL))
+    raw = bytes(build_message(notification(address=address), sender, LINKS))
     assert f"To: {address}\r\n".encode() in raw
     assert f"References: <{EXECUTION}@{sender.partition('@')[2]}>\r\n".encode() in raw
 
@@ -182,7 +184,7 @@ def test_an_international_domain_is_mailed_as_a_labels() -> None:
 
 def test_a_local_part_outside_ascii_is_permanent_and_says_why() -> None:
     with pytest.raises(ChannelError, match="SMTPUTF8 is not supported") as caught:
-        build_message(notification(address="jürgen@example.com"), SENDER, URL)
+        build_message(notification(address="jürgen@example.com"), SENDER, LINKS)
     assert caught.value.permanent
 
 
@@ -210,7 +212,7 @@ def test_a_local_part_outside_ascii_is_permanent_and_says_why() -> None:
 )
 def test_what_is_no_address_is_refused_for_good(address: str) -> None:
     with pytest.raises(ChannelError) as caught:
-        build_message(notification(address=address), SENDER, URL)
+        build_message(notification(address=address), SENDER, LINKS)
     assert caught.value.permanent
     assert "\n" not in caught.value.detail
     assert "\r" not in caught.value.detail
@@ -274,7 +276,7 @@ def test_no_text_changes_the_headers_and_the_body_arrives_as_written(sent: Notif
     mail = received(sent)
     assert mail.keys() == HEADERS
     assert not mail.defects
-    assert text_of(mail) == body_of(sent, URL)
+    assert text_of(mail) == body_of(sent, LINKS)
     assert mail["Subject"] == subject_of(sent)
     assert mail["To"] == "ops@example.com"
     assert mail["References"] == f"<{EXECUTION}@example.org>"
@@ -284,7 +286,7 @@ def test_no_text_changes_the_headers_and_the_body_arrives_as_written(sent: Notif
 @given(notifications)
 def test_no_text_adds_a_line_to_the_body(sent: Notification) -> None:
     expected = 10 + 2 * sent.may_repeat + (2 + len(sent.details) if sent.details else 0)
-    assert len(body_of(sent, URL).splitlines()) == expected
+    assert len(body_of(sent, LINKS).splitlines()) == expected
 
 
 @examples(deadline=None)
@@ -302,7 +304,7 @@ def test_a_detail_of_printable_text_can_be_read_back_as_json(text: str) -> None:
     clean = one_line(text, 400)
     line = next(
         line
-        for line in body_of(notification(details={"k": clean}), URL).split("\n")
+        for line in body_of(notification(details={"k": clean}), LINKS).split("\n")
         if line.startswith("k: ")
     )
     assert json.loads(line.removeprefix("k: ")) == clean

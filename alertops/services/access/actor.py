@@ -49,7 +49,26 @@ class TokenHolder:
     client: Client = field(default_factory=Client)
 
 
-# Who can come to the door of a team. The holder of a token cannot: they are in none.
+@dataclass(frozen=True)
+class LinkHolder:
+    """Whoever has the link that an alert brought, and is not logged in.
+
+    The id is that of the member whose address it is, or of the outsider; `name` is the member's.
+    """
+
+    kind: ActorKind
+    id: UUID
+    team_id: UUID
+    address: str
+    name: str | None = None
+    client: Client = field(default_factory=Client)
+
+    @property
+    def is_member(self) -> bool:
+        return self.kind is ActorKind.USER
+
+
+# Who can come to the door of a team. Holders of tokens and links cannot: each is for one thing.
 Actor = Person | Program
 
 

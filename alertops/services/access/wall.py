@@ -20,7 +20,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, event, text
 from sqlalchemy.orm import Session, SessionTransaction
 
-from alertops.services.access.actor import Actor, Person
+from alertops.services.access.actor import Actor, LinkHolder, Person
 
 WALLED_ROLE = "alertops_walled"
 _BEHIND = "alertops.behind_the_wall"
@@ -33,12 +33,12 @@ _RAISE = """
 _FOR_PERSON = text(
     _RAISE.format(team_ids="ARRAY(SELECT team_id FROM memberships WHERE user_id = CAST(:user_id AS uuid))")
 ).bindparams(bindparam("role", WALLED_ROLE))
-_FOR_PROGRAM = text(_RAISE.format(team_ids="ARRAY[CAST(:team_id AS uuid)]")).bindparams(
+_FOR_ONE_TEAM = text(_RAISE.format(team_ids="ARRAY[CAST(:team_id AS uuid)]")).bindparams(
     bindparam("role", WALLED_ROLE), bindparam("user_id", "")
 )
 
 
-def raise_the_wall(session: Session, actor: Actor) -> None:
+def raise_the_wall(session: Session, actor: Actor | LinkHolder) -> None:
     """Put the session behind the actor's wall: the running transaction, and all that it begins later."""
     session.info[_BEHIND] = actor
     if session.in_transaction():
@@ -70,11 +70,11 @@ def _begin_behind(session: Session, _transaction: SessionTransaction, connection
         _raise(connection, actor)
 
 
-def _raise(connection: Connection, actor: Actor) -> None:
+def _raise(connection: Connection, actor: Actor | LinkHolder) -> None:
     if isinstance(actor, Person):
         connection.execute(_FOR_PERSON, _named(user_id=actor.id))
     else:
-        connection.execute(_FOR_PROGRAM, _named(team_id=actor.team_id))
+        connection.execute(_FOR_ONE_TEAM, _named(team_id=actor.team_id))
 
 
 def _named(**ids: Any) -> dict[str, str]:

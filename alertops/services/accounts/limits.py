@@ -42,6 +42,11 @@ REFRESH_ADDRESS = Limit("refresh from", burst=60, interval=2 * _SECOND)
 # Every refresh of a session counts.
 REFRESH_SESSION = Limit("refresh of", burst=30, interval=10 * _SECOND)
 
+# Links cannot be guessed either. Only bad ones count: whoever has a good one is never kept waiting.
+LINK_ADDRESS = Limit("link from", burst=60, interval=2 * _SECOND)
+# Every press of a button counts: whoever has a link can write to a timeline with it.
+LINK_ANSWER = Limit("answer by", burst=20, interval=10 * _SECOND)
+
 # Each question for another password counts, whatever came of it.
 RESET_ADDRESS = Limit("reset from", burst=20, interval=_MINUTE)
 # Letters, so that nobody can fill a mailbox by way of us: to one address, whoever asks, and from one team.
@@ -89,6 +94,12 @@ class Limits:
 
     def team_letter(self, team_id: UUID, email: str) -> list[Count]:
         return [self._count(LETTER_TEAM, str(team_id)), *self.letter(email)]
+
+    def bad_link(self, address: str | None) -> list[Count]:
+        return [self._count(LINK_ADDRESS, network_of(address))]
+
+    def answer_by_link(self, key: str) -> list[Count]:
+        return [self._count(LINK_ANSWER, key)]
 
     def _count(self, limit: Limit, *subject: str | None) -> Count:
         return Count.of(self._secret, limit, *subject)
