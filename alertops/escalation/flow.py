@@ -14,6 +14,11 @@ MAX_DELAY_SECONDS = 30 * 24 * 3600
 MAX_ATTEMPTS = 20
 MAX_BACKOFF_SECONDS = 24 * 3600
 MAX_BACKOFF_FACTOR = 10.0
+MAX_BUDGET_SECONDS = 7 * 24 * 3600
+# Shorter than this, and whoever acknowledges is asked again before they have read what it is about.
+MIN_ACK_TIMEOUT_SECONDS = 60
+MIN_RESOLVE_AFTER_SECONDS = 60
+MAX_TIMEOUT_SECONDS = 90 * 24 * 3600
 
 
 class OnFailure(StrEnum):
@@ -32,12 +37,18 @@ class OnUnknown(StrEnum):
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How often, and after which pauses, one target is tried. Pauses are in seconds."""
+    """How often, and after which pauses, one target is tried. Pauses are in seconds.
+
+    `jitter` is the share of a pause, from 0 to 1, by which chance may shorten it. No attempt is made later than
+    `budget_seconds` after the first one was due; None is no such limit.
+    """
 
     max_attempts: int = 3
     backoff_seconds: int = 10
     backoff_factor: float = 2.0
     max_backoff_seconds: int = 300
+    jitter: float = 0.2
+    budget_seconds: int | None = None
 
 
 @dataclass(frozen=True)
@@ -58,12 +69,18 @@ class Node:
 
 @dataclass(frozen=True)
 class Flow:
-    """Ordered nodes, run once and then `repeat` times more; and what people call it."""
+    """Ordered nodes, run once and then `repeat` times more; and what people call it.
+
+    An execution that was acknowledged and is not resolved comes back after `ack_timeout_seconds`; one that is
+    not over `resolve_after_seconds` after its alert is resolved by itself. None is never.
+    """
 
     nodes: tuple[Node, ...]
     repeat: int = 0
     name: str = ""
     description: str = ""
+    ack_timeout_seconds: int | None = None
+    resolve_after_seconds: int | None = None
 
     def __post_init__(self) -> None:
         if not self.nodes:
@@ -77,9 +94,11 @@ def flow_from_json(data: Mapping[str, Any]) -> Flow:
     return Flow(
         nodes=tuple(node_from_json(node) for node in data["nodes"]),
         repeat=data["repeat"],
-        # The first release did not freeze these, and may still be writing while this one reads.
+        # Earlier releases did not freeze these, and may still be writing while this one reads.
         name=data.get("name", ""),
         description=data.get("description", ""),
+        ack_timeout_seconds=data.get("ack_timeout_seconds"),
+        resolve_after_seconds=data.get("resolve_after_seconds"),
     )
 
 
@@ -89,6 +108,8 @@ def flow_to_json(flow: Flow) -> dict[str, Any]:
         "name": flow.name,
         "description": flow.description,
         "repeat": flow.repeat,
+        "ack_timeout_seconds": flow.ack_timeout_seconds,
+        "resolve_after_seconds": flow.resolve_after_seconds,
         "nodes": [node_to_json(node) for node in flow.nodes],
     }
 
