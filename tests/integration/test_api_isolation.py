@@ -22,6 +22,7 @@ BODIES: dict[str, Any] = {
     "flows.create": a_flow(),
     "executions.start": {"summary": "disk full"},
     "flows.change": {"name": "Mine now"},
+    "flows.replace": a_flow(name="Mine now"),
     "nodes.add": a_node(),
     "nodes.change": {"name": "mine"},
     "nodes.order": {"node_ids": [str(uuid4())]},
