@@ -17,7 +17,7 @@ _OF_FLOW = ("ack_timeout", "resolve_after")
 _OF_NODE = ("delay",)
 _OF_RETRY = ("backoff", "max_backoff", "budget")
 
-# What a file that is silent says.
+# What it means that a file, or the API, is silent about something.
 _USUAL_FLOW: Content = {
     "description": "",
     "repeat": 0,
@@ -29,7 +29,7 @@ _USUAL_RETRY: Content = vars(RetryPolicy())
 
 
 def definition_of(file: FlowFile, user_ids: Mapping[str, str]) -> Content:
-    """The whole definition as the API takes it; `user_ids` are the team's members by address in lower case.
+    """What the file says, as the API takes it; `user_ids` are the team's members by address in lower case.
 
     Raises `FlowFileError` when somebody who is named is not among them.
     """
@@ -57,8 +57,16 @@ def flow_of(definition: Mapping[str, Any], known: Mapping[str, Any] | None = Non
     until the API gives it another.
     """
     ids = node_ids(known)
-    nodes = [{"id": ids.get(node["name"], node["name"]), **node} for node in definition["nodes"]]
-    return flow_from_json({**definition, "nodes": nodes})
+    nodes = [
+        {
+            "id": ids.get(node["name"], node["name"]),
+            **_USUAL_NODE,
+            **node,
+            "retry": {**_USUAL_RETRY, **node.get("retry", {})},
+        }
+        for node in definition["nodes"]
+    ]
+    return flow_from_json({**_USUAL_FLOW, **definition, "nodes": nodes})
 
 
 def node_ids(flow: Mapping[str, Any] | None) -> dict[str, str]:
@@ -91,13 +99,13 @@ def _named(content: Content) -> Iterator[tuple[Path, str]]:
 
 def _flow_in_seconds(content: Content, user_ids: Mapping[str, str]) -> Content:
     nodes = [_node_in_seconds(node, user_ids) for node in content["nodes"]]
-    return {**_USUAL_FLOW, **_in_seconds(content, _OF_FLOW), "nodes": nodes}
+    return {**_in_seconds(content, _OF_FLOW), "nodes": nodes}
 
 
 def _node_in_seconds(node: Content, user_ids: Mapping[str, str]) -> Content:
-    retry = {**_USUAL_RETRY, **_in_seconds(node.get("retry", {}), _OF_RETRY)}
+    retry = {"retry": _in_seconds(node["retry"], _OF_RETRY)} if "retry" in node else {}
     recipient = _by_id(node["recipient"], user_ids)
-    return {**_USUAL_NODE, **_in_seconds(node, _OF_NODE), "recipient": recipient, "retry": retry}
+    return {**_in_seconds(node, _OF_NODE), "recipient": recipient, **retry}
 
 
 def _node_in_units(node: Mapping[str, Any], addresses: Mapping[str, str]) -> Content:
