@@ -13,7 +13,7 @@ from rich.text import Text
 from alertops.cli.people.errors import RefusedError
 from alertops.cli.people.flow_folder import ENDINGS, addresses_of, bad_files, definitions_of, read_all
 from alertops.cli.people.instants import clock, instant
-from alertops.cli.people.output import cell, table, visible
+from alertops.cli.people.output import table, visible
 from alertops.cli.people.shell import TEAM, Shell, asks
 from alertops.flow_files import durations
 from alertops.flow_files.definition import path_in_file

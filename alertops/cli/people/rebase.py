@@ -1,4 +1,4 @@
-"""`alertops rebase`: an execution goes on with its flow's newest revision, once somebody has seen what that means."""
+"""`alertops rebase`: an execution goes on with the newest revision, once its new timeline has been seen."""
 
 from __future__ import annotations
 
