@@ -107,7 +107,7 @@ class Api:
 
     def _understood(self, response: requests.Response) -> Answer:
         content = self._content(response)
-        if response.ok:
+        if _went_well(response):
             return Answer(content, response.status_code, response.headers.get("ETag"))
         problem = content if isinstance(content, dict) else {}
         problem.setdefault("status", response.status_code)
@@ -119,7 +119,7 @@ class Api:
         raise RefusedError(problem)
 
     def _content(self, response: requests.Response) -> Any:
-        if not response.content and response.ok:
+        if not response.content and _went_well(response):
             return None
         try:
             if "json" in response.headers.get("Content-Type", ""):
@@ -131,6 +131,11 @@ class Api:
         raise UnreachableError(
             f"What answers at {self.url} is not the AlertOps API (status {response.status_code})."
         )
+
+
+def _went_well(response: requests.Response) -> bool:
+    """Whether the status is 2xx; for requests, a redirect is well too."""
+    return bool(response.status_code < requests.codes.multiple_choices)
 
 
 def checked_url(url: str) -> str:

@@ -8,12 +8,13 @@ from typing import Any
 from uuid import UUID
 
 import click
+import requests
 from rich.console import RenderableType
 
 from alertops.cli.people import output
 from alertops.cli.people.api import Answer, Api, checked_url
 from alertops.cli.people.credentials import FromLogin, from_environment
-from alertops.cli.people.errors import NotLoggedInError
+from alertops.cli.people.errors import NotLoggedInError, RefusedError
 from alertops.cli.people.store import Login, Store
 
 API_URL = "ALERTOPS_API_URL"
@@ -62,8 +63,11 @@ class Shell:
 
     def team(self, named: str | None) -> dict[str, Any]:
         """The team that was named, or chosen by `alertops team use`, or the only one."""
-        teams = list(self.api.items("/teams"))
         wanted = named or (self.login.team_id if self.login else None)
+        if wanted and _is_id(wanted):
+            team: dict[str, Any] = self.api.get(f"/teams/{wanted}").json
+            return team
+        teams = self._own_teams()
         if wanted:
             return _one("team", wanted, teams)
         if len(teams) == 1:
@@ -73,6 +77,16 @@ class Shell:
         raise click.UsageError(
             "You are in several teams: say --team, or choose one with `alertops team use`."
         )
+
+    def _own_teams(self) -> list[dict[str, Any]]:
+        try:
+            return list(self.api.items("/teams"))
+        except RefusedError as error:
+            if error.status == requests.codes.forbidden:
+                raise click.UsageError(
+                    "An API key cannot look for its team: say the id, by --team."
+                ) from error
+            raise
 
     def flow(self, named: str, team: str | None) -> Answer:
         """The flow with this id, or with this name in the team; with the ETag that it has now."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterator
+from time import monotonic, sleep
 from typing import Any, TypeVar
 
 import click
@@ -64,20 +64,20 @@ def _moments(api: Api, execution: str) -> Iterator[tuple[dict[str, Any], list[di
         if over:
             return
         pause = SHORTEST_SECONDS if entries else min(pause * 1.5, LONGEST_SECONDS)
-        time.sleep(pause)
+        sleep(pause)
 
 
 def _patiently(ask: Callable[[], T]) -> T:
     """What is answered; again and again while the API is away."""
-    given_up_at = time.monotonic() + PATIENCE_SECONDS
+    given_up_at = monotonic() + PATIENCE_SECONDS
     while True:
         try:
             return ask()
         except UnreachableError as error:
-            if time.monotonic() > given_up_at:
+            if monotonic() > given_up_at:
                 raise
             say(f"{error.message} Asking again.")
-            time.sleep(LONGEST_SECONDS / 2)
+            sleep(LONGEST_SECONDS / 2)
 
 
 class _Timeline:
