@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 from werkzeug.serving import make_server
 
 from alertops.cli.people.store import Login, Store
+from tests.cli.recorded import ID, Recorded, recorded
 from tests.cli.terminal import Terminal
 from tests.integration.api_client import Person, person
 from tests.integration.conftest import (
@@ -69,3 +70,13 @@ def ann(app: Flask, api: str, terminal: Terminal) -> Person:
     Store(terminal.folder).write(Login(api, "ann@example.org", **tokens))
     ann.make("/teams", {"name": "Operations"})
     return ann
+
+
+@pytest.fixture
+def server(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorded]:
+    """A server that answers as it is told; commands ask it, for the team ID."""
+    with recorded() as server:
+        monkeypatch.setenv("ALERTOPS_TOKEN", "a token")
+        monkeypatch.setenv("ALERTOPS_API_URL", server.url)
+        monkeypatch.setenv("ALERTOPS_TEAM", ID)
+        yield server

@@ -12,6 +12,8 @@ from typing import Any
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
+ID = "9fbf1fa4-6a15-4a4a-9f11-2f3d1f2a4f11"
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -43,9 +45,9 @@ class Recorded:
         text = body if isinstance(body, str) else json.dumps(body)
         self._answers = [Response(text, status, headers, content_type=content_type)]
 
-    def then(self, body: Any) -> None:
+    def then(self, body: Any, status: int = 200) -> None:
         """And after that with this."""
-        self._answers.append(Response(json.dumps(body), content_type="application/json"))
+        self._answers.append(Response(json.dumps(body), status, content_type="application/json"))
 
     def __call__(self, environ: Any, start_response: Any) -> Any:
         request = Request(environ)

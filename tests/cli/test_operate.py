@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.cli.recorded import Asked, Recorded, recorded
+from tests.cli.recorded import ID, Asked, Recorded
 from tests.cli.terminal import Terminal
 
-ID = "9fbf1fa4-6a15-4a4a-9f11-2f3d1f2a4f11"
 USER = "00000000-0000-4000-8000-000000000001"
 ANSWER = {"id": ID, "team_id": ID, "status": "running", "changed": True, "in_flight": []}
-
-
-@pytest.fixture
-def server(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorded]:
-    with recorded() as server:
-        monkeypatch.setenv("ALERTOPS_TOKEN", "a token")
-        monkeypatch.setenv("ALERTOPS_API_URL", server.url)
-        monkeypatch.setenv("ALERTOPS_TEAM", ID)
-        yield server
 
 
 @pytest.mark.parametrize(
@@ -54,13 +43,12 @@ def test_each_command_is_one_request(
     assert terminal.text(*words) == f"Execution {ID} is running.\n"
 
 
-def test_escalate_names_the_step_that_waits(terminal: Terminal, server: Recorded) -> None:
-    steps = [{"number": 1, "status": "fired"}, {"number": 2, "status": "waiting"}]
-    server.say(200, {**ANSWER, "steps": steps})
+def test_escalate_names_the_step_that_comes_next(terminal: Terminal, server: Recorded) -> None:
+    server.say(200, {**ANSWER, "next_step": 2})
     terminal.text("escalate", ID)
     assert server.asked[-1].body == {"step": 2}
-    server.say(200, {**ANSWER, "steps": steps[:1]})
-    assert "No step of this execution waits" in terminal.text("escalate", ID, exit_code=1)
+    server.say(200, {**ANSWER, "next_step": None})
+    assert "No step of this execution comes next" in terminal.text("escalate", ID, exit_code=1)
 
 
 def test_a_member_is_named_by_address(terminal: Terminal, server: Recorded) -> None:

@@ -69,12 +69,12 @@ def unsnooze(shell: Shell, execution: str, reason: str | None) -> None:
 
 @click.command()
 @EXECUTION
-@click.option("--step", type=click.IntRange(min=1), help="Only if this is the step that waits.")
+@click.option("--step", type=click.IntRange(min=1), help="Only if this is the step that comes next.")
 @REASON
 @asks
 def escalate(shell: Shell, execution: str, step: int | None, reason: str | None) -> None:
     """Do not wait: fire the next step now."""
-    _do(shell, execution, "escalate", step=step or _waiting_step(shell, execution), reason=reason)
+    _do(shell, execution, "escalate", step=step or _next_step(shell, execution), reason=reason)
 
 
 @click.command()
@@ -133,12 +133,12 @@ def _told(operation: str, answer: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _waiting_step(shell: Shell, execution: str) -> int:
-    steps = shell.api.get(f"/executions/{execution}").json["steps"]
-    waiting = [step["number"] for step in steps if step["status"] == "waiting"]
-    if not waiting:
-        raise click.ClickException("No step of this execution waits.")
-    return int(waiting[0])
+def _next_step(shell: Shell, execution: str) -> int:
+    """The step that comes next; it is named to the API, so that a command that is repeated skips nobody."""
+    number = shell.api.get(f"/executions/{execution}").json.get("next_step")
+    if number is None:
+        raise click.ClickException("No step of this execution comes next.")
+    return int(number)
 
 
 def _member(shell: Shell, execution: str, address: str) -> str:

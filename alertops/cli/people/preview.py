@@ -10,13 +10,13 @@ import click
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from alertops.cli.people.errors import RefusedError
+from alertops.cli.people.file_preview import preview_of
 from alertops.cli.people.flow_folder import ENDINGS, addresses_of, bad_files, definitions_of, read_all
 from alertops.cli.people.instants import clock, instant
 from alertops.cli.people.output import table, visible
 from alertops.cli.people.shell import TEAM, Shell, asks
 from alertops.flow_files import durations
-from alertops.flow_files.definition import path_in_file
+from alertops.flow_files.faults import FlowFileError
 
 AXIS_WIDTH = 32
 
@@ -91,16 +91,9 @@ def _of_file(shell: Shell, path: Path, what_if: dict[str, Any], team: str | None
     team_id = shell.team(team)["id"]
     definition = definitions_of(files, addresses_of(shell.api, team_id))[0]
     try:
-        found: dict[str, Any] = shell.api.post(
-            f"/teams/{team_id}/flows/preview", {**definition, **what_if}
-        ).json
-    except RefusedError as error:
-        if not error.faults:
-            raise
-        raise bad_files(
-            files[0].document.fault(path_in_file(pointer), detail) for pointer, detail in error.faults
-        ) from error
-    return found
+        return preview_of(shell.api, team_id, files[0], definition, what_if)
+    except FlowFileError as error:
+        raise bad_files(error.faults) from error
 
 
 def picture(preview: dict[str, Any]) -> RenderableType:
