@@ -204,6 +204,13 @@ def test_what_is_exported_is_what_is_there(folder: Folder, app: Flask) -> None:
     assert "max_backoff: 1m30s" in one
 
 
+def test_what_a_file_cannot_say_is_not_exported(folder: Folder) -> None:
+    folder.ann.make(f"/teams/{folder.team}/flows", a_flow(a_node("a"), a_node("a"), name="Twins"))
+    told = folder.terminal.text("flow", "export", "Twins", "--to", folder.path, exit_code=6)
+    assert told == "Twins: nodes[1].name: Another node is called 'a' too.\n"
+    assert list(folder.path.iterdir()) == []
+
+
 def test_a_flow_is_shown(folder: Folder) -> None:
     folder.write("db.yaml", DATABASE)
     folder.apply("--yes")

@@ -1,4 +1,4 @@
-"""The preview of a flow that stands in a file and is not saved: what it would do, and what is strange about it."""
+"""The preview of a flow that is in a file and not saved: what it would do, and what is strange about it."""
 
 from __future__ import annotations
 

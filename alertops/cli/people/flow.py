@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,15 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from alertops.cli.people.apply import apply
-from alertops.cli.people.flow_folder import addresses_of
+from alertops.cli.people.flow_folder import addresses_of, bad_files
 from alertops.cli.people.flow_words import recipient_in_words
 from alertops.cli.people.lint import lint
 from alertops.cli.people.output import cell, say, table, visible
 from alertops.cli.people.shell import TEAM, Shell, asks
 from alertops.flow_files import durations
 from alertops.flow_files.definition import content_of
+from alertops.flow_files.faults import FlowFileError
+from alertops.flow_files.read import read_flow
 from alertops.flow_files.schema import flow_schema
 from alertops.flow_files.write import write_flow
 
@@ -82,10 +85,13 @@ def export(
     )
     addresses = addresses_of(shell.api, flows[0]["team_id"]) if flows else {}
     contents = [content_of(each, addresses) for each in flows]
+    texts = [_readable(content) for content in contents]
     if to is None:
-        shell.answer_raw(contents[0], write_flow(contents[0]))
+        shell.answer_raw(contents[0], texts[0])
     else:
-        shell.answer(_written(to, contents, force=force), lambda: Text(f"{len(contents)} files in {to}"))
+        shell.answer(
+            _written(to, contents, texts, force=force), lambda: Text(f"{len(contents)} files in {to}")
+        )
 
 
 @flow.command()
@@ -94,17 +100,31 @@ def schema() -> None:
     click.echo(json.dumps(flow_schema(), indent=2))
 
 
-def _written(folder: Path, contents: Sequence[dict[str, Any]], *, force: bool) -> list[str]:
-    files = {folder / f"{_file_name(content['name'])}.yaml": content for content in contents}
-    if len(files) < len(contents):
+def _readable(content: dict[str, Any]) -> str:
+    """The text of the file; `BadFilesError` where the API allows what a file cannot say."""
+    text = write_flow(content)
+    try:
+        read_flow(text, visible(content["name"]))
+    except FlowFileError as error:
+        # Its lines are of a file that is not written.
+        raise bad_files(replace(fault, place=None) for fault in error.faults) from error
+    return text
+
+
+def _written(
+    folder: Path, contents: Sequence[dict[str, Any]], texts: Sequence[str], *, force: bool
+) -> list[str]:
+    names = [f"{_file_name(content['name'])}.yaml" for content in contents]
+    if len(set(names)) < len(names):
         raise click.ClickException(
             "Two of the flows would have the same file: rename one, or export them apart."
         )
+    files = [folder / name for name in names]
     if there := [str(file) for file in files if file.exists() and not force]:
         raise click.ClickException(f"There already, and left alone without --force: {', '.join(there)}.")
     folder.mkdir(parents=True, exist_ok=True)
-    for file, content in files.items():
-        file.write_text(write_flow(content), encoding="utf-8")
+    for file, text in zip(files, texts, strict=True):
+        file.write_text(text, encoding="utf-8")
         say(f"wrote {file}")
     return [str(file) for file in files]
 
