@@ -4,18 +4,40 @@ from __future__ import annotations
 
 import click
 
-from alertops.cli.dead_letters import dead_letters_group
-from alertops.cli.keys import keys
-from alertops.cli.verify import verify
-from alertops.cli.workers import workers
+from alertops.cli.sections import SectionedGroup
+
+_PEOPLE = "alertops.cli.people"
+
+SECTIONS = {
+    "People (over the API)": {
+        "login": f"{_PEOPLE}.login:login",
+        "logout": f"{_PEOPLE}.login:logout",
+        "team": f"{_PEOPLE}.team:team",
+        "flow": f"{_PEOPLE}.flow:flow",
+        "preview": f"{_PEOPLE}.preview:preview",
+        "trigger": f"{_PEOPLE}.trigger:trigger",
+        "executions": f"{_PEOPLE}.executions:executions",
+        "ack": f"{_PEOPLE}.operate:ack",
+        "resolve": f"{_PEOPLE}.operate:resolve",
+        "cancel": f"{_PEOPLE}.operate:cancel",
+        "snooze": f"{_PEOPLE}.operate:snooze",
+        "unsnooze": f"{_PEOPLE}.operate:unsnooze",
+        "escalate": f"{_PEOPLE}.operate:escalate",
+        "reassign": f"{_PEOPLE}.operate:reassign",
+        "replay": f"{_PEOPLE}.operate:replay",
+        "note": f"{_PEOPLE}.operate:note",
+        "rebase": f"{_PEOPLE}.rebase:rebase",
+        "completion": f"{_PEOPLE}.completion:completion",
+    },
+    "Operators (on a machine that reaches the servers)": {
+        "dead-letters": "alertops.cli.dead_letters:dead_letters_group",
+        "keys": "alertops.cli.keys:keys",
+        "verify": "alertops.cli.verify:verify",
+        "workers": "alertops.cli.workers:workers",
+    },
+}
 
 
-@click.group(help="AlertOps, for operators.")
+@click.group(cls=SectionedGroup, sections=SECTIONS)
 def main() -> None:
-    """Commands are added below; the group itself does nothing."""
-
-
-main.add_command(dead_letters_group)
-main.add_command(keys)
-main.add_command(verify)
-main.add_command(workers)
+    """AlertOps: escalation until somebody acknowledges."""

@@ -13,11 +13,13 @@ from alertops.services.access.permissions import Action
 from alertops.services.flows.archive_flow import archive_flow, unarchive_flow
 from alertops.services.flows.create_flow import create_flow
 from alertops.services.flows.edit_flow import change_flow
+from alertops.services.flows.replace_flow import replace_flow
 from alertops.services.pages import Page, Place, flows_of
 from api.asking import actor, asking
 from api.blueprints import TeamBlueprint
 from api.extensions import session
 from api.preconditions import CONDITIONAL, ETAG
+from api.schemas.flow_definition import FlowDefinition
 from api.schemas.flows import FlowChange, FlowInput, FlowPageSchema, FlowQuery, FlowSchema
 from api.schemas.nothing import NothingInput
 from api.views.editing import Answer, ask_those_outside, edited, editor, etag_of
@@ -66,6 +68,18 @@ def change(changes: dict[str, Any], flow_id: UUID) -> Answer:
     """Change a flow, from its next execution on; what runs goes on as it was."""
     flow = find_flow(session(), asking(), flow_id)
     change_flow(session(), flow, editor(), changes)
+    return edited(flow)
+
+
+@blueprint.put("/flows/<uuid:flow_id>")
+@blueprint.permits(Action.EDIT_FLOWS)
+@blueprint.arguments(FlowDefinition)
+@blueprint.doc(**CONDITIONAL)
+@blueprint.response(200, FlowSchema, headers=ETAG)
+def replace(definition: dict[str, Any], flow_id: UUID) -> Answer:
+    """Replace all that a flow says, in one change; nodes that are named by their ids stay the same nodes."""
+    flow = find_flow(session(), asking(), flow_id)
+    replace_flow(session(), flow, editor(), definition)
     return edited(flow)
 
 

@@ -74,7 +74,7 @@ def test_every_change_of_a_flow_is_described_as_conditional(document: dict[str, 
         for method, operation in operations.items()
         if method not in ("get", "parameters")
     }
-    assert len(changes) == 8
+    assert len(changes) == 9
     assert {name for name, parameters in changes.items() if "If-Match" not in parameters} == set()
 
 

@@ -28,6 +28,7 @@ BODIES: dict[str, Any] = {
     "operations.acknowledge_all": {"status": "running"},
     "operations.resolve_all": {"status": "running"},
     "flows.change": {"name": "Mine now"},
+    "flows.replace": a_flow(name="Mine now"),
     "nodes.add": a_node(),
     "nodes.change": {"name": "mine"},
     "nodes.order": {"node_ids": [str(uuid4())]},

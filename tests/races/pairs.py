@@ -67,8 +67,8 @@ PREPARE = """
             status, planned_at, due_at, fired_at)
         SELECT id, 1, 0, 0, 'first', 'n', 1, 'fired', anchor_at, anchor_at, now() FROM opened
         UNION ALL
-        SELECT id, 2, 0, 1, 'second', 'n', 1, 'waiting', now() + interval '1 hour', now() + interval '1 hour', NULL
-        FROM opened
+        SELECT id, 2, 0, 1, 'second', 'n', 1, 'waiting', later, later, NULL
+        FROM opened, (SELECT now() + interval '1 hour' AS later) AS _
         RETURNING 1
     )
     INSERT INTO attempts
