@@ -93,6 +93,17 @@ class ClockTime(fields.String):
         return text
 
 
+class Distinct(fields.List[str]):
+    """A list of words that names none of them twice."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[str | None]:
+        words = super()._deserialize(value, attr, data, **kwargs)
+        for place, word in enumerate(words):
+            if word in words[:place]:
+                raise ValidationError({place: ["Named before in this list."]})
+        return words
+
+
 class Instant(fields.DateTime):
     """A time to show: RFC 3339 in UTC, to the microsecond."""
 

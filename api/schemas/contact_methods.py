@@ -11,7 +11,7 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 from alertops.escalation.contact import MAX_AFTER_SECONDS, MAX_METHODS
 from alertops.escalation.quiet import DAYS
 from alertops.models.execution import SEVERITIES
-from api.fields import ClockTime, OneOf, WebhookUrl, WholeNumber
+from api.fields import ClockTime, Distinct, OneOf, WebhookUrl, WholeNumber
 
 
 @cache
@@ -23,12 +23,6 @@ def _time_zones() -> frozenset[str]:
 def _is_time_zone(name: str) -> None:
     if name not in _time_zones():
         raise ValidationError("Not a time zone of the IANA database, such as Europe/Berlin.")
-
-
-def _each_once(values: list[str]) -> None:
-    for place, value in enumerate(values):
-        if value in values[:place]:
-            raise ValidationError({place: ["Named before in this list."]})
 
 
 class QuietSchema(Schema):
@@ -50,17 +44,17 @@ class QuietSchema(Schema):
         validate=[validate.Length(max=100), _is_time_zone],
         metadata={"description": "Of the IANA database.", "example": "Europe/Berlin"},
     )
-    days = fields.List(
+    days = Distinct(
         fields.String(validate=validate.OneOf(DAYS)),
         load_default=None,
         allow_none=True,
-        validate=[validate.Length(1, len(DAYS)), _each_once],
+        validate=validate.Length(1, len(DAYS)),
         metadata={"description": "On which it begins; null: on all."},
     )
-    except_severities = fields.List(
+    except_severities = Distinct(
         fields.String(validate=validate.OneOf(SEVERITIES)),
         load_default=lambda: ["critical"],
-        validate=[validate.Length(max=len(SEVERITIES)), _each_once],
+        validate=validate.Length(max=len(SEVERITIES)),
         metadata={"description": "Told all the same. If it is not said: critical."},
     )
 

@@ -29,10 +29,13 @@ policies = st.builds(
     backoff_factor=st.floats(1, MAX_BACKOFF_FACTOR),
     max_backoff_seconds=st.integers(1, MAX_BACKOFF_SECONDS),
 )
-recipients = st.one_of(
+singles = st.one_of(
     st.builds(lambda name: {"type": "email", "email": name + "@example.com"}, st.text(max_size=8)),
     st.builds(lambda user: {"type": "user", "user_id": str(user)}, st.uuids()),
+    st.sampled_from([{"type": "role", "role": "owner"}, {"type": "webhook", "url": "https://example.com/x"}]),
 )
+groups = st.lists(singles, min_size=2, max_size=3).map(lambda some: {"type": "group", "recipients": some})
+recipients = singles | groups
 nodes = st.builds(
     Node,
     id=st.uuids().map(str),
