@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -22,6 +25,7 @@ from tests.integration.api_client import Person, a_flow, a_node, assert_problem,
 from tests.integration.crew import join
 from tests.integration.world import Broker
 
+PAGE = (Path(__file__).parents[2] / "docs" / "recipients.md").read_text()
 PATH = "/me/contact-methods"
 NIGHT = {"from": "22:00", "to": "07:00", "time_zone": "Europe/Berlin"}
 HOOK = {"channel": "webhook", "url": "https://hooks.example.org/ann"}
@@ -174,6 +178,15 @@ def test_a_recipient_that_cannot_be_meant_is_refused_at_its_place(ann: Person) -
     assert [e["pointer"] for e in assert_problem(answer, 422)["errors"]] == [
         "/recipient/recipients/1/user_id"
     ]
+
+
+def test_what_the_page_shows_is_taken_as_it_stands_there(ann: Person) -> None:
+    recipient, methods, _timeline = (
+        json.loads(block) for block in re.findall(r"```json\n(.*?)```", PAGE, re.S)
+    )
+    team = ann.make("/teams", {"name": "Operations"})["id"]
+    assert ann.make(f"/teams/{team}/flows", a_flow(a_node(recipient=recipient)))
+    assert put(ann, *methods["methods"]).status_code == 200
 
 
 def test_a_team_does_not_see_the_secret_of_a_members_webhook(
