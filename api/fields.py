@@ -10,7 +10,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validate
 
 from alertops.channels.address import ascii_address
-from alertops.channels.webhook_url import check_webhook_url
+from alertops.channels.webhook_url import MAX_URL, check_webhook_url
 
 MAX_EMAIL = 254
 
@@ -66,14 +66,42 @@ class EmailAddress(fields.Email):
 
 
 class WebhookUrl(fields.String):
-    """A URL that our channel can post to; kept as it was typed."""
+    """A URL that alerts can be posted to; kept as it was typed."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(metadata={"pattern": "^[Hh][Tt][Tt][Pp][Ss]?://", "maxLength": MAX_URL}, **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
-        url = super()._deserialize(value, attr, data, **kwargs)
+        text = super()._deserialize(value, attr, data, **kwargs)
         try:
-            return check_webhook_url(url)
+            return check_webhook_url(text)
         except ValueError as error:
             raise ValidationError(str(error)) from error
+
+
+class ClockTime(fields.String):
+    """A time of day, as a clock shows it: `07:30`."""
+
+    def __init__(self, *, metadata: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
+        described = {"pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$", "example": "22:00", **(metadata or {})}
+        super().__init__(metadata=described, **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        if not re.fullmatch("([01][0-9]|2[0-3]):[0-5][0-9]", text):
+            raise ValidationError("Must be a time of day between 00:00 and 23:59.")
+        return text
+
+
+class Distinct(fields.List[str]):
+    """A list of words that names none of them twice."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[str | None]:
+        words = super()._deserialize(value, attr, data, **kwargs)
+        for place, word in enumerate(words):
+            if word in words[:place]:
+                raise ValidationError({place: ["Named before in this list."]})
+        return words
 
 
 class Instant(fields.DateTime):
@@ -86,17 +114,17 @@ class Instant(fields.DateTime):
 
 
 class OneOf(fields.Field[dict[str, Any]]):
-    """An object of one of several kinds, told apart by its `type`."""
+    """An object of one of several kinds, told apart by its `type`, or by another member."""
 
-    def __init__(self, kinds: Mapping[str, type[Schema]], **kwargs: Any) -> None:
-        self.kinds = kinds
+    def __init__(self, kinds: Mapping[str, type[Schema]], by: str = "type", **kwargs: Any) -> None:
+        self.kinds, self.by = kinds, by
         super().__init__(**kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> dict[str, Any]:
         if not isinstance(value, dict):
             raise ValidationError("Must be an object.")
-        kind = value.get("type")
+        kind = value.get(self.by)
         if not isinstance(kind, str) or kind not in self.kinds:
-            raise ValidationError({"type": [f"Must be one of: {', '.join(self.kinds)}."]})
+            raise ValidationError({self.by: [f"Must be one of: {', '.join(self.kinds)}."]})
         loaded: dict[str, Any] = self.kinds[kind]().load(value)
         return loaded

@@ -10,9 +10,10 @@ from flask_smorest.utils import prepare_response
 from flask_swagger_ui import get_swaggerui_blueprint
 from werkzeug.routing import IntegerConverter
 
-from api.schemas.flows import EmailRecipient, UserRecipient, WebhookRecipient
+from api.schemas.contact_methods import METHODS
 from api.schemas.pages import NumberCursor, PlaceCursor
 from api.schemas.problems import ProblemSchema
+from api.schemas.recipients import RECIPIENTS
 
 DOCUMENT_PATH = "/openapi.json"
 
@@ -65,9 +66,8 @@ def init_openapi(app: Flask, version: str) -> OpenApi:
     api.register_converter(NumberConverter, lambda _: {"type": "integer", "minimum": 1})
     api.spec.components.security_scheme("accessToken", _BEARER)
     api.spec.components.security_scheme("refreshToken", {"type": "http", "scheme": "bearer"})
-    api.spec.components.schema("EmailRecipient", schema=EmailRecipient)
-    api.spec.components.schema("UserRecipient", schema=UserRecipient)
-    api.spec.components.schema("WebhookRecipient", schema=WebhookRecipient)
+    for kind in (*RECIPIENTS.values(), *METHODS.values()):
+        api.spec.components.schema(kind.__name__, schema=kind)
     # The pages come with the package: no browser has to fetch code from somewhere else.
     app.register_blueprint(get_swaggerui_blueprint("/docs", DOCUMENT_PATH, config={"app_name": "AlertOps"}))
     return api

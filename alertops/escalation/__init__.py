@@ -5,6 +5,7 @@ timeline for a preview, drive the engine, and be tested with a million made-up h
 
     states.py    the words: the states of executions, steps and attempts
     flow.py      a flow as data: nodes, recipients, retry policies; to and from JSON
+    recipients.py  a recipient, one or several at once; contact.py and quiet.py: people's ways, and when not
     plan.py      flow + anchor -> the exact timeline of steps
     backoff.py   how long to wait before attempt n
     machine.py   decide(state, event, now) -> Decision: which transition, which effects, and why

@@ -4,6 +4,7 @@ from alertops.models.api_key import ApiKey
 from alertops.models.attempt import Attempt
 from alertops.models.audit import AuditEntry
 from alertops.models.broker_epoch import BrokerEpoch
+from alertops.models.contact_methods import ContactMethods
 from alertops.models.execution import Execution, Step
 from alertops.models.flow import Flow, FlowNode, FlowRevision
 from alertops.models.invitation import Invitation
@@ -22,6 +23,7 @@ __all__ = [
     "Attempt",
     "AuditEntry",
     "BrokerEpoch",
+    "ContactMethods",
     "Execution",
     "Flow",
     "FlowNode",

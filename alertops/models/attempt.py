@@ -32,6 +32,8 @@ class Attempt(Base):
     address: Mapped[str]
     # Of an address that is no member's: its row in `outsiders`, which stays as long as the team does.
     outsider_id: Mapped[UUID | None]
+    # Whose it is, when it is told for being theirs; of somebody who may have left since.
+    user_id: Mapped[UUID | None]
     status: Mapped[str]
     due_at: Mapped[datetime]
     claim_number: Mapped[int] = mapped_column(server_default="0")

@@ -3,7 +3,7 @@
 An alert's way:
 
     start_execution.py   an alert becomes an execution with its first step waiting
-    fire_step.py         a step that came due fires: its recipient resolves to attempts (recipients.py)
+    fire_step.py         a step that came due fires: its recipient resolves (recipients.py) to attempts
     send_attempt.py      an attempt is claimed, sent and recorded
     acknowledge.py       somebody took it: silence; resolve.py: it is over
     backlog.py           whether what is overdue stands in a queue, or is lost

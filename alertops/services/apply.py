@@ -153,6 +153,7 @@ def _insert_retry(session: Session, retry: RetryAttempt, failed: Attempt | None)
             channel=failed.channel,
             address=failed.address,
             outsider_id=failed.outsider_id,
+            user_id=failed.user_id,
             status=AttemptStatus.SCHEDULED,
             due_at=retry.due_at,
             may_repeat=retry.may_repeat,

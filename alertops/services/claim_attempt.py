@@ -20,7 +20,7 @@ from alertops.escalation.machine import decide
 from alertops.escalation.state import State
 from alertops.escalation.states import AttemptStatus
 from alertops.faults import Point, reach
-from alertops.models import Attempt, Execution, Flow, Outsider, Team
+from alertops.models import Attempt, Execution, Flow, Membership, Outsider, Team
 from alertops.services import transitions
 from alertops.services.apply import apply
 from alertops.services.dispatch import AttemptWakeUp, WakeUp
@@ -118,19 +118,26 @@ def _claim(
         # The worker before us died. The timeline says so, and whether this may be a repeat.
         tell(session, key, "attempt_claimed_again", reason=decision.reason.value, may_repeat=may_repeat)
     notification = _notification(session, execution, state, attempt, may_repeat=may_repeat)
-    refused = _refusal(session, attempt)
+    refused = _refusal(session, execution, attempt)
     reach(Point.BEFORE_CLAIM, session)
     session.commit()
     reach(Point.AFTER_CLAIM, session)
     return Claim(key, seen + 1, attempt.channel, notification, refused)
 
 
-def _refusal(session: Session, attempt: Attempt) -> str | None:
-    """An address that is no member's may have asked for no more alerts since the step fired."""
-    if attempt.outsider_id is None:
-        return None
-    stopped = select(Outsider.stopped_at.is_not(None)).where(Outsider.id == attempt.outsider_id)
-    return "the address has asked not to be alerted any more" if session.scalar(stopped) else None
+def _refusal(session: Session, execution: Execution, attempt: Attempt) -> str | None:
+    """Since the step fired, an address may have asked for no more alerts, or a member have left the team."""
+    if attempt.outsider_id is not None:
+        stopped = select(Outsider.stopped_at.is_not(None)).where(Outsider.id == attempt.outsider_id)
+        if session.scalar(stopped):
+            return "the address has asked not to be alerted any more"
+    if attempt.user_id is not None:
+        member = select(Membership.user_id).where(
+            Membership.team_id == execution.team_id, Membership.user_id == attempt.user_id
+        )
+        if session.scalar(member) is None:
+            return "the member has left the team"
+    return None
 
 
 def _close(

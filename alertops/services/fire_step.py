@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy.orm import Session
@@ -32,8 +32,9 @@ from alertops.services.lock import (
     progress_of,
     read_steps,
 )
-from alertops.services.recipients import Target, resolve_recipient
-from alertops.services.timeline import tell
+from alertops.services.recipients import resolve_recipient
+from alertops.services.resolution import Target
+from alertops.services.tell_resolution import tell_resolution
 
 log = structlog.get_logger(__name__)
 
@@ -90,31 +91,31 @@ def _tell_recipient(
     *,
     confirmed_only: bool,
 ) -> list[WakeUp]:
-    """Resolve the recipient; one attempt a target, due now, or on to the next step when there is nobody."""
+    """Resolve the recipient; one attempt a target, or on to the next step when there is nobody."""
     key = StepKey(execution.id, step.number)
     node = state.node_of(step.number)
-    resolved = resolve_recipient(session, execution.team_id, node.recipient, confirmed_only=confirmed_only)
-    targets = resolved.targets
-    tell(
+    resolved = resolve_recipient(
         session,
-        key,
-        "step_fired",
-        node=node.name,
-        recipient=dict(node.recipient),
-        targets=[f"{target.channel}:{target.address}" for target in targets],
+        execution.team_id,
+        node.recipient,
+        at=step.due_at,
+        severity=execution.severity,
+        confirmed_only=confirmed_only,
+        firing=True,
     )
-    if resolved.refused is not None:
-        address, reason = resolved.refused
-        tell(session, key, "address_refused", address=address, reason=reason.value)
-    if targets:
-        return [_insert_attempt(session, key, i, target, now) for i, target in enumerate(targets, start=1)]
-    tell(session, key, "nobody_to_tell", node=node.name)
+    tell_resolution(session, key, node, resolved)
+    if resolved.targets:
+        numbered = enumerate(resolved.targets, start=1)
+        return [_insert_attempt(session, key, i, target, step.due_at) for i, target in numbered]
     event = NobodyToTell(step.number, progress_of(session, key))
     decision = decide(state, event, now)
     return apply(session, execution, decision).wake_ups
 
 
-def _insert_attempt(session: Session, step: StepKey, number: int, target: Target, due_at: datetime) -> WakeUp:
+def _insert_attempt(
+    session: Session, step: StepKey, number: int, target: Target, step_due_at: datetime
+) -> WakeUp:
+    due_at = step_due_at + timedelta(seconds=target.after_seconds)
     session.add(
         Attempt(
             execution_id=step.execution_id,
@@ -124,6 +125,7 @@ def _insert_attempt(session: Session, step: StepKey, number: int, target: Target
             channel=target.channel,
             address=target.address,
             outsider_id=target.outsider_id,
+            user_id=target.user_id,
             status=AttemptStatus.SCHEDULED,
             due_at=due_at,
         )

@@ -1,63 +1,66 @@
-"""What a recipient resolves to when its step fires: the addresses to try, now, on which channels.
+"""What a recipient resolves to: the addresses to try, when, on which channels; and who is left out, and why.
 
-Nobody is an answer too: a user who has left the team is told nothing, nor is an address that does not want to
-be told, or has not said that it may be; and the escalation goes on.
+Nobody is an answer too: a user who has left the team is told nothing, nor is one who has quiet hours then,
+nor an address that does not want to be told, or has not said that it may be; and the escalation goes on.
+
+It is asked when a step fires, and by whoever wants to know beforehand what would come of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
-from alertops.models import Membership, User
-from alertops.services.invitations.outsiders import Refusal, outsider_of
+from alertops.escalation.contact import ContactMethod, methods_from_json
+from alertops.escalation.recipients import Recipient, all_singles, singles
+from alertops.models import ContactMethods, Membership, User
+from alertops.services.invitations.outsiders import look_up_outsider, outsider_of
+from alertops.services.resolution import (
+    Found,
+    LeftOut,
+    Part,
+    Resolution,
+    Target,
+    Why,
+    resolution_of,
+    shown_address,
+)
 
 NOT_A_MEMBER = "Not a member of this team."
 
-
-@dataclass(frozen=True)
-class Target:
-    """A concrete address on a channel; with its row when it is no member's."""
-
-    channel: str
-    address: str
-    outsider_id: UUID | None = None
-
-
-@dataclass(frozen=True)
-class Resolution:
-    """The targets, in order; and if the recipient is an address that is not to be told, that, and why."""
-
-    targets: list[Target]
-    refused: tuple[str, Refusal] | None = None
+# Of those who have a role, as many are looked at, the first who joined.
+MAX_MEMBERS = 200
 
 
 def resolve_recipient(
-    session: Session, team_id: UUID, recipient: Mapping[str, Any], *, confirmed_only: bool
+    session: Session,
+    team_id: UUID,
+    recipient: Recipient,
+    *,
+    at: datetime,
+    severity: str,
+    confirmed_only: bool,
+    firing: bool = False,
 ) -> Resolution:
-    """Resolve a node's recipient at this moment.
+    """Resolve a node's recipient, as things are now, for a step that is due at this time.
 
-    With `confirmed_only`, addresses of others than members are told nothing before they have agreed to it.
+    With `confirmed_only`, addresses of others than members are told nothing before they have agreed to it. It
+    only reads; but for a step that is `firing`, an address that is no member's and is new gets its row.
     """
-    match recipient["type"]:
-        case "email":
-            return _address(session, team_id, recipient["email"], confirmed_only=confirmed_only)
-        case "user":
-            return Resolution(_member(session, team_id, UUID(recipient["user_id"])))
-        case "webhook":
-            return Resolution([Target("webhook", recipient["url"])])
-        case unknown:
-            raise ValueError(f"a revision holds a recipient of the unknown type {unknown!r}")
+    resolver = _Resolver(session, team_id, at, severity, confirmed_only, firing)
+    return resolution_of(
+        part for pointer, single in singles(recipient) for part in resolver.parts(pointer, single)
+    )
 
 
-def find_strangers(session: Session, team_id: UUID, recipients: Iterable[Mapping[str, Any]]) -> set[str]:
+def find_strangers(session: Session, team_id: UUID, recipients: Iterable[Recipient]) -> set[str]:
     """The ids of the users among the recipients who are not members of the team."""
-    named = {recipient["user_id"] for recipient in recipients if recipient["type"] == "user"}
+    named = {single["user_id"] for single in all_singles(recipients) if single["type"] == "user"}
     if not named:
         return set()
     ids = [UUID(user_id) for user_id in named]
@@ -67,20 +70,94 @@ def find_strangers(session: Session, team_id: UUID, recipients: Iterable[Mapping
     return named - {str(user_id) for user_id in members}
 
 
-def _address(session: Session, team_id: UUID, address: str, *, confirmed_only: bool) -> Resolution:
-    outsider = outsider_of(session, team_id, address)
-    if outsider is None:
-        return Resolution([Target("email", address)])
-    refusal = outsider.refusal(confirmed_only=confirmed_only)
-    if refusal is not None:
-        return Resolution([], (address, refusal))
-    return Resolution([Target("email", address, outsider.id)])
+def stranger_faults(
+    session: Session, team_id: UUID, recipients: Iterable[tuple[str, Recipient]]
+) -> list[tuple[str, str]]:
+    """What is wrong with the recipients at these JSON pointers: users who are not members of the team."""
+    named = [found for pointer, recipient in recipients for found in singles(recipient, pointer)]
+    strangers = find_strangers(session, team_id, [single for _, single in named])
+    return [
+        (f"{pointer}/user_id", NOT_A_MEMBER)
+        for pointer, single in named
+        if single.get("user_id") in strangers
+    ]
 
 
-def _member(session: Session, team_id: UUID, user_id: UUID) -> list[Target]:
-    found = session.scalars(
-        select(User.email)
-        .join(Membership, Membership.user_id == User.id)
-        .where(Membership.team_id == team_id, User.id == user_id)
-    )
-    return [Target("email", address) for address in found]
+@dataclass(frozen=True)
+class _Resolver:
+    session: Session
+    team_id: UUID
+    at: datetime
+    severity: str
+    confirmed_only: bool
+    firing: bool
+
+    def parts(self, pointer: str, single: Recipient) -> Iterator[Part]:
+        """What a recipient that is no group comes to."""
+        match single["type"]:
+            case "email":
+                yield self._address(pointer, single["email"])
+            case "webhook":
+                yield Found(pointer, Target("webhook", single["url"]))
+            case "user":
+                yield from self._user(pointer, UUID(single["user_id"]))
+            case "role":
+                yield from self._role(pointer, single["role"])
+            case unknown:
+                raise ValueError(f"a revision holds a recipient of the unknown type {unknown!r}")
+
+    def _address(self, pointer: str, address: str) -> Part:
+        find = outsider_of if self.firing else look_up_outsider
+        outsider = find(self.session, self.team_id, address)
+        if outsider is None:
+            return Found(pointer, Target("email", address))
+        refusal = outsider.refusal(confirmed_only=self.confirmed_only)
+        if refusal is not None:
+            return LeftOut(pointer, Why(refusal.value), channel="email", address=address)
+        return Found(pointer, Target("email", address, outsider.id))
+
+    def _user(self, pointer: str, user_id: UUID) -> Iterator[Part]:
+        members, _ = self._members(User.id == user_id)
+        if not members:
+            yield LeftOut(pointer, Why.NOT_A_MEMBER, user_id)
+        for member in members:
+            yield from self._methods(pointer, member)
+
+    def _role(self, pointer: str, role: str) -> Iterator[Part]:
+        members, count = self._members(Membership.role == role)
+        if not members:
+            yield LeftOut(pointer, Why.NOBODY_WITH_ROLE)
+        for member in members:
+            yield from self._methods(pointer, member)
+        if count > len(members):
+            yield LeftOut(pointer, Why.TOO_MANY, count=count - len(members))
+
+    def _members(self, who: ColumnElement[bool]) -> tuple[list[_Member], int]:
+        """These members, in the order in which they joined, up to a bound; and how many they are."""
+        rows = self.session.execute(
+            select(User.id, User.email, ContactMethods.methods, func.count().over())
+            .join(Membership, Membership.user_id == User.id)
+            .outerjoin(ContactMethods, ContactMethods.user_id == User.id)
+            .where(Membership.team_id == self.team_id, who)
+            .order_by(Membership.created_at, User.id)
+            .limit(MAX_MEMBERS)
+        ).all()
+        members = [_Member(id_, email, methods_from_json(methods)) for id_, email, methods, _ in rows]
+        return members, rows[0][3] if rows else 0
+
+    def _methods(self, pointer: str, member: _Member) -> Iterator[Part]:
+        for method in member.methods:
+            address = method.url or member.email
+            if method.is_quiet(self.at, self.severity):
+                shown = shown_address(method.channel, address)
+                yield LeftOut(pointer, Why.QUIET, member.id, method.channel, shown)
+            else:
+                after = method.after_seconds
+                yield Found(pointer, Target(method.channel, address, after_seconds=after, user_id=member.id))
+
+
+@dataclass(frozen=True)
+class _Member:
+    id: UUID
+    email: str
+    methods: Iterable[ContactMethod]

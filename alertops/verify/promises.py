@@ -10,6 +10,7 @@ from itertools import pairwise
 from uuid import UUID
 
 from alertops.escalation.flow import OnFailure
+from alertops.escalation.recipients import addresses_named
 from alertops.models import Attempt, Step
 from alertops.verify.history import History
 
@@ -116,19 +117,17 @@ class Judge:
             if step.fired_at is not None:
                 self.require("told", step.number in told, f"{self.history.name(step.number)} told nobody")
         for attempt in self.history.attempts:
-            allowed = self._address_of(attempt.step_number)
-            kept = allowed is None or attempt.address == allowed
-            what = f"{self.history.name(attempt.step_number)} is for {allowed}, and told {attempt.address}"
+            allowed = addresses_named(self.history.node_of(attempt.step_number).recipient)
+            kept = allowed is None or attempt.address in allowed
+            named = ", ".join(sorted(allowed or ()))
+            what = f"{self.history.name(attempt.step_number)} is for {named}, and told {attempt.address}"
             self.require("addressed", kept, what)
-
-    def _address_of(self, step: int) -> str | None:
-        """The address that the node names; None when it names somebody whose address may have changed."""
-        address = self.history.node_of(step).recipient.get("email")
-        return None if address is None else str(address)
 
     def _settled(self) -> None:
         for attempt in self.history.attempts:
-            if self.history.deadline(attempt.lease_until or attempt.due_at) <= self.history.now:
+            # Of a step that fired late, attempts are due before they are there.
+            since = attempt.lease_until or max(attempt.due_at, attempt.created_at)
+            if self.history.deadline(since) <= self.history.now:
                 name = f"attempt {attempt.number} of {self.history.name(attempt.step_number)}"
                 done = attempt.finished_at is not None
                 self.require("settled", done, f"{name} is still {attempt.status}")

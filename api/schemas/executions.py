@@ -8,6 +8,7 @@ from marshmallow import Schema, fields, post_load, validate
 
 from alertops.escalation.states import AttemptStatus, ExecutionStatus, StepStatus
 from alertops.models.execution import MAX_DEDUP_KEY, MAX_SUMMARY, SEVERITIES
+from alertops.services.resolution import shown_address
 from alertops.services.start_execution import Alert
 from api.fields import Instant
 from api.schemas.pages import LimitQuery, NumberCursor, PageQuery, PageSchema
@@ -56,11 +57,23 @@ class ExecutionPageSchema(PageSchema):
     items = fields.List(fields.Nested(ExecutionSchema), required=True)
 
 
+class ShownAddress(fields.String):
+    """The address as the team may see it."""
+
+    def get_value(self, obj: Any, attr: str, accessor: Any = None, default: Any = None) -> Any:
+        return shown_address(obj.channel, obj.address)
+
+
 class AttemptSchema(Schema):
     target = fields.Integer(attribute="target_number", required=True)
     attempt = fields.Integer(attribute="number", required=True)
     channel = fields.String(required=True)
-    address = fields.String(required=True)
+    address = ShownAddress(required=True)
+    user_id = fields.UUID(
+        required=True,
+        allow_none=True,
+        metadata={"description": "Whose way it is; null: the node names the address itself."},
+    )
     status = fields.String(required=True, validate=validate.OneOf([*AttemptStatus]))
     due_at = Instant(required=True)
     transmit_at = Instant(required=True, allow_none=True)

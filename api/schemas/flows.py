@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import Schema, fields, post_load, validate
+from marshmallow import Schema, fields, validate
 
 from alertops.escalation.flow import (
     MAX_ATTEMPTS,
@@ -21,8 +21,9 @@ from alertops.escalation.flow import (
     OnUnknown,
     RetryPolicy,
 )
-from api.fields import Decimal, EmailAddress, Instant, Name, OneOf, WebhookUrl, WholeNumber
+from api.fields import Decimal, Instant, Name, OneOf, WholeNumber
 from api.schemas.pages import PageQuery, PageSchema
+from api.schemas.recipients import RECIPIENTS, RECIPIENTS_DESCRIBED
 
 _usual = RetryPolicy()
 _pause = validate.Range(1, MAX_BACKOFF_SECONDS)
@@ -34,31 +35,6 @@ _JITTER = {"description": "The share of a pause by which chance may shorten it."
 _BUDGET = {"description": "No attempt is made later than this after the first was due; null is no limit."}
 _ACK_TIMEOUT = {"description": "Acknowledged, and not resolved for so long, it comes back; null is never."}
 _RESOLVE_AFTER = {"description": "Not over so long after its alert, it is resolved by itself; null is never."}
-
-
-class EmailRecipient(Schema):
-    """A mailbox."""
-
-    type = fields.String(required=True, validate=validate.OneOf(["email"]))
-    email = EmailAddress(required=True)
-
-
-class UserRecipient(Schema):
-    """A member of the team, by whatever address the member has when the node fires."""
-
-    type = fields.String(required=True, validate=validate.OneOf(["user"]))
-    user_id = fields.UUID(required=True)
-
-    @post_load
-    def _as_json(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        return {**data, "user_id": str(data["user_id"])}
-
-
-class WebhookRecipient(Schema):
-    """A machine that takes a POST, as `docs/webhooks.md` describes it."""
-
-    type = fields.String(required=True, validate=validate.OneOf(["webhook"]))
-    url = WebhookUrl(required=True)
 
 
 class RetrySchema(Schema):
@@ -76,19 +52,9 @@ class RetrySchema(Schema):
     )
 
 
-_RECIPIENTS: dict[str, type[Schema]] = {
-    "email": EmailRecipient,
-    "user": UserRecipient,
-    "webhook": WebhookRecipient,
-}
-_RECIPIENTS_DESCRIBED = {
-    "oneOf": [{"$ref": f"#/components/schemas/{kind}Recipient"} for kind in ("Email", "User", "Webhook")]
-}
-
-
 class NodeInput(Schema):
     name = Name(required=True)
-    recipient = OneOf(_RECIPIENTS, required=True, metadata=_RECIPIENTS_DESCRIBED)
+    recipient = OneOf(RECIPIENTS, required=True, metadata=RECIPIENTS_DESCRIBED)
     delay_seconds = WholeNumber(required=True, validate=validate.Range(0, MAX_DELAY_SECONDS))
     retry = fields.Nested(RetrySchema, load_default=lambda: vars(_usual).copy())
     on_failure = fields.String(load_default=OnFailure.ESCALATE.value, validate=validate.OneOf([*OnFailure]))
@@ -117,7 +83,7 @@ class NodeChange(Schema):
     """What is named changes; the rest stays. A recipient is named whole."""
 
     name = Name()
-    recipient = OneOf(_RECIPIENTS, metadata=_RECIPIENTS_DESCRIBED)
+    recipient = OneOf(RECIPIENTS, metadata=RECIPIENTS_DESCRIBED)
     delay_seconds = WholeNumber(validate=validate.Range(0, MAX_DELAY_SECONDS))
     retry = fields.Nested(RetryChange)
     on_failure = fields.String(validate=validate.OneOf([*OnFailure]))

@@ -13,6 +13,7 @@ from alertops.models import (
     ApiKey,
     Attempt,
     AuditEntry,
+    ContactMethods,
     Execution,
     Flow,
     FlowNode,
@@ -49,6 +50,7 @@ def furnish(session: Session, name: str) -> Tenant:
     session.add_all(
         [
             Membership(team_id=team.id, user_id=user.id, role="owner"),
+            ContactMethods(user_id=user.id, methods=[]),
             LoginSession(
                 user_id=user.id,
                 family_hash=_hash(),

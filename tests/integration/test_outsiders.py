@@ -180,7 +180,9 @@ def test_new_addresses_of_a_flow_are_asked_when_the_operator_wants_that(
     app = application(database_url, publisher, ALERTOPS_CONFIRM_OUTSIDERS="yes")
     ann = person(app, "ann")
     team = ann.make("/teams", {"name": "Operations"})["id"]
-    nodes = [a_node("one"), a_node("two"), a_node("three", recipient=a_node("one")["recipient"])]
+    one, two = a_node("one"), a_node("two")
+    both = {"type": "group", "recipients": [one["recipient"], two["recipient"]]}
+    nodes = [one, a_node("group", recipient=both), a_node("three", recipient=one["recipient"])]
     flow = ann.make(f"/teams/{team}/flows", a_flow(*nodes))
     asked = sorted(str(mail["To"]) for mail in office.deliver())
     assert asked == ["one@example.org", "two@example.org"]

@@ -104,6 +104,7 @@ class World:
         self.dispatcher = dispatcher
         self.publisher = publisher
         self.channel = ScriptedChannel()
+        self.webhook = ScriptedChannel("webhook")
         self.timing = Timing()
         self.owner = User(email="owner@example.com", name="Owner", password_hash="-")
         self.team = Team(name="Team")
@@ -121,8 +122,8 @@ class World:
         self.session.commit()
         return flow
 
-    def start(self, flow: Flow, dedup_key: str | None = None) -> Execution:
-        alert = Alert("Disk is full", "critical", {"host": "db1"}, dedup_key)
+    def start(self, flow: Flow, dedup_key: str | None = None, severity: str = "critical") -> Execution:
+        alert = Alert("Disk is full", severity, {"host": "db1"}, dedup_key)
         return start_execution(self.session, self.dispatcher, flow, alert, self.owner.id).execution
 
     def pass_time(self, execution: Execution, seconds: float) -> None:
@@ -158,7 +159,8 @@ class World:
 
     def send(self, execution: Execution, step: int, attempt: int = 1, *, target: int = 1) -> Reason:
         key = AttemptKey(execution.id, step, target, attempt)
-        reason = send_attempt(self.session, self.dispatcher, {"email": self.channel}, self.timing, key)
+        channels = {"email": self.channel, "webhook": self.webhook}
+        reason = send_attempt(self.session, self.dispatcher, channels, self.timing, key)
         self.session.expire_all()
         return reason
 

@@ -33,12 +33,26 @@ class Spot:
 
     def body_with(self, value: Any) -> dict[str, Any]:
         """A body with nothing in it but this value, and what leads to it."""
-        built = value
-        for part in reversed(self.pointer.split("/")[1:]):
-            if part == "recipient" and isinstance(built, dict):
-                built = {"type": "user", **built}
+        built, parts = value, self.pointer.split("/")[1:]
+        for place, part in reversed([*enumerate(parts)]):
+            within = parts[place - 1] if part == "0" else part
+            if isinstance(built, dict):
+                built = {**_kind(within, built), **built}
             built = [built] if part == "0" else {part: built}
         return dict(built)
+
+
+def _kind(within: str, members: dict[str, Any]) -> dict[str, str]:
+    """What an object that may be of several kinds has to say to be of one with these members."""
+    match within:
+        case "recipient":
+            return {"type": "group" if "recipients" in members else "user"}
+        case "recipients":
+            return {"type": "user"}
+        case "methods":
+            return {"channel": "webhook" if "url" in members else "email"}
+        case _:
+            return {}
 
 
 def document(app: Flask) -> dict[str, Any]:

@@ -29,11 +29,7 @@ def send(place: Place, body: Body, content: Any) -> Any:
 
 def objects(body: Body) -> list[Spot]:
     """The places of objects whose members are all described."""
-    return [
-        spot
-        for spot in spots(body.schema)
-        if "properties" in spot.schema or ("oneOf" in spot.schema and spot.pointer.endswith("recipient"))
-    ]
+    return [spot for spot in spots(body.schema) if "properties" in spot.schema or "oneOf" in spot.schema]
 
 
 def pointers(answer: Any) -> set[str]:
@@ -68,8 +64,10 @@ def ids_in(body: Body) -> list[Spot]:
 def complete(body: Body, spot: Spot, value: str) -> dict[str, Any]:
     """A body with nothing wrong but this id."""
     by_shape: dict[str, Any] = {
-        "/nodes/0/recipient/user_id": lambda: {**BODIES["flows.create"], "nodes": [_node(value)]},
-        "/recipient/user_id": lambda: _node(value),
+        "/nodes/0/recipient/user_id": lambda: _flow(_node(_user(value))),
+        "/nodes/0/recipient/recipients/0/user_id": lambda: _flow(_node(_group(_user(value)))),
+        "/recipient/user_id": lambda: _node(_user(value)),
+        "/recipient/recipients/0/user_id": lambda: _node(_group(_user(value))),
         "/node_ids/0": lambda: {"node_ids": [value]},
     }
     if spot.pointer in by_shape:
@@ -78,8 +76,20 @@ def complete(body: Body, spot: Spot, value: str) -> dict[str, Any]:
     return spot.body_with(value)
 
 
-def _node(user_id: str) -> dict[str, Any]:
-    return {**BODIES["nodes.add"], "recipient": {"type": "user", "user_id": user_id}}
+def _flow(node: dict[str, Any]) -> dict[str, Any]:
+    return {**BODIES["flows.create"], "nodes": [node]}
+
+
+def _node(recipient: dict[str, Any]) -> dict[str, Any]:
+    return {**BODIES["nodes.add"], "recipient": recipient}
+
+
+def _user(user_id: str) -> dict[str, Any]:
+    return {"type": "user", "user_id": user_id}
+
+
+def _group(recipient: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "group", "recipients": [recipient, BODIES["nodes.add"]["recipient"]]}
 
 
 def test_an_id_of_another_team_in_a_body_is_refused_as_one_of_nothing_is(

@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 
 from alertops.errors import BrokerUnavailableError
 from alertops.services.dispatch import FIRE_QUEUE, SEND_QUEUES, Message
-from alertops.services.recipients import Resolution, Target, resolve_recipient
+from alertops.services.recipients import resolve_recipient
+from alertops.services.resolution import Found, Resolution, Target
 
 
 class Mood(Enum):
@@ -52,10 +53,9 @@ def targets_of(recipient: Mapping[str, Any]) -> int:
     return int(recipient.get("targets", recipient["type"] == "email"))
 
 
-def resolve(
-    session: Session, team_id: UUID, recipient: Mapping[str, Any], *, confirmed_only: bool
-) -> Resolution:
-    """No recipient has several targets yet; the services are made for it all the same."""
+def resolve(session: Session, team_id: UUID, recipient: Mapping[str, Any], **about: Any) -> Resolution:
+    """Of several, the rows need not be in the database; of others they are."""
     if recipient["type"] != "several":
-        return resolve_recipient(session, team_id, recipient, confirmed_only=confirmed_only)
-    return Resolution([Target("email", f"{number}@example.com") for number in range(recipient["targets"])])
+        return resolve_recipient(session, team_id, recipient, **about)
+    addresses = (f"{number}@example.com" for number in range(recipient["targets"]))
+    return Resolution(tuple(Found("/recipient", Target("email", address)) for address in addresses))

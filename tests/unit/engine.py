@@ -174,7 +174,7 @@ class Engine:
         decision = self._do(StepWoken(step, row.planned.firing, row.status, row.due_at))
         if decision.reason is Reason.DUE:
             for target in range(1, targets + 1):
-                self.attempts[step, target, 1] = AttemptRow(self.now)
+                self.attempts[step, target, 1] = AttemptRow(row.due_at)
             if not targets:
                 self._do(NobodyToTell(step, self.progress(step)))
         return decision.reason

@@ -35,10 +35,13 @@ policies = st.builds(
     jitter=st.floats(0, 1),
     budget_seconds=st.none() | st.integers(1, MAX_BUDGET_SECONDS),
 )
-recipients = st.one_of(
+singles = st.one_of(
     st.builds(lambda name: {"type": "email", "email": name + "@example.com"}, st.text(max_size=8)),
     st.builds(lambda user: {"type": "user", "user_id": str(user)}, st.uuids()),
+    st.sampled_from([{"type": "role", "role": "owner"}, {"type": "webhook", "url": "https://example.com/x"}]),
 )
+groups = st.lists(singles, min_size=2, max_size=3).map(lambda some: {"type": "group", "recipients": some})
+recipients = singles | groups
 nodes = st.builds(
     Node,
     id=st.uuids().map(str),

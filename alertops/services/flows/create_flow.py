@@ -14,7 +14,7 @@ from alertops.models import Flow
 from alertops.services.access.actor import Actor
 from alertops.services.access.audit import audit
 from alertops.services.flows.revisions import write_revision
-from alertops.services.recipients import NOT_A_MEMBER, find_strangers
+from alertops.services.recipients import stranger_faults
 from alertops.services.teams.locked_team import keep_team
 
 
@@ -47,11 +47,7 @@ def create_flow(
 
 
 def _require_members(session: Session, team_id: UUID, nodes: Sequence[Mapping[str, Any]]) -> None:
-    strangers = find_strangers(session, team_id, [node["recipient"] for node in nodes])
-    faults = [
-        (f"/nodes/{position}/recipient/user_id", NOT_A_MEMBER)
-        for position, node in enumerate(nodes)
-        if node["recipient"].get("user_id") in strangers
-    ]
+    named = [(f"/nodes/{position}/recipient", node["recipient"]) for position, node in enumerate(nodes)]
+    faults = stranger_faults(session, team_id, named)
     if faults:
         raise InvalidInputError(*faults[0], *faults[1:])

@@ -29,7 +29,7 @@ from alertops.escalation.flow import MAX_REVISIONS, Flow, node_from_json
 from alertops.services.access.audit import audit
 from alertops.services.flows.lock_flow import Editor, lock_flow, require_version
 from alertops.services.flows.revisions import newest_definition, write_revision
-from alertops.services.recipients import NOT_A_MEMBER, find_strangers
+from alertops.services.recipients import stranger_faults
 
 Edit = Callable[[Flow], Flow]
 
@@ -128,5 +128,7 @@ def _edited(edit: Edit, before: Flow) -> Flow:
 
 
 def _require_member(session: Session, flow: models.Flow, node: Mapping[str, Any]) -> None:
-    if "recipient" in node and find_strangers(session, flow.team_id, [node["recipient"]]):
-        raise InvalidInputError("/recipient/user_id", NOT_A_MEMBER)
+    named = [("/recipient", node["recipient"])] if "recipient" in node else []
+    faults = stranger_faults(session, flow.team_id, named)
+    if faults:
+        raise InvalidInputError(*faults[0], *faults[1:])

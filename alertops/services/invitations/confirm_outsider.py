@@ -16,6 +16,7 @@ from sqlalchemy import exists, func, select, update
 from sqlalchemy.orm import Session
 
 from alertops.errors import NotFoundError
+from alertops.escalation.recipients import all_singles
 from alertops.models import Letter, Outsider
 from alertops.models.actor_kind import ActorKind
 from alertops.models.letter import LetterKind
@@ -55,7 +56,7 @@ def ask_new_outsiders(
 
     After too many letters the rest is left out: they are told nothing, and can be asked one by one later.
     """
-    for address in sorted({r["email"] for r in recipients if r["type"] == "email"}):
+    for address in sorted({r["email"] for r in all_singles(recipients) if r["type"] == "email"}):
         known = outsider_of(session, team_id, address)
         if known is None or known.confirmed_at or known.stopped_at or _was_asked(session, known.id):
             session.commit()

@@ -26,10 +26,10 @@ class Refusal(StrEnum):
 
 
 @dataclass(frozen=True)
-class KnownOutsider:
-    """What an address that is no member's has said to a team."""
+class Standing:
+    """What an address that is no member's has said to a team. If it is new, it has no id yet."""
 
-    id: UUID
+    id: UUID | None
     confirmed_at: datetime | None
     stopped_at: datetime | None
 
@@ -42,14 +42,27 @@ class KnownOutsider:
         return None
 
 
+@dataclass(frozen=True)
+class KnownOutsider(Standing):
+    """The same of one that has its row."""
+
+    id: UUID
+
+
 def outsider_of(session: Session, team_id: UUID, address: str) -> KnownOutsider | None:
     """The row of the address, written now if it is new; None when it is a member's. Does not commit."""
-    is_member, id_, confirmed_at, stopped_at = session.execute(_known(team_id, address)).one()
-    if is_member:
+    standing = look_up_outsider(session, team_id, address)
+    if standing is None:
         return None
-    if id_ is None:
+    if standing.id is None:
         return _insert(session, team_id, address)
-    return KnownOutsider(id_, confirmed_at, stopped_at)
+    return KnownOutsider(standing.id, standing.confirmed_at, standing.stopped_at)
+
+
+def look_up_outsider(session: Session, team_id: UUID, address: str) -> Standing | None:
+    """What the address has said, if anything, and nothing is written; None when it is a member's."""
+    is_member, id_, confirmed_at, stopped_at = session.execute(_known(team_id, address)).one()
+    return None if is_member else Standing(id_, confirmed_at, stopped_at)
 
 
 def _known(
