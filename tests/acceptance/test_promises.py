@@ -21,7 +21,16 @@ FLOW = Flow(
     tuple(Node(str(n), f"Node {n}", {"type": "email", "email": f"{n}@example.org"}, 10) for n in (1, 2, 3))
 )
 
-ATTEMPT = ("execution_id", "step_number", "target_number", "address", "status", "due_at", "finished_at")
+ATTEMPT = (
+    "execution_id",
+    "step_number",
+    "target_number",
+    "address",
+    "status",
+    "created_at",
+    "due_at",
+    "finished_at",
+)
 
 
 def at(seconds: float) -> datetime:
@@ -72,7 +81,8 @@ def kept() -> Seen:
             number=1,
             address=f"{n}@example.org",
             status="delivered",
-            due_at=at(10 * n + 0.1),
+            due_at=at(10 * n),
+            created_at=at(10 * n + 0.1),
             lease_until=at(10 * n + 15),
             transmit_at=at(10 * n + 0.2),
             finished_at=at(10 * n + 0.3),

@@ -132,8 +132,8 @@ MUTANTS = (
             ),
             Edit(
                 FIRE,
-                "annotations\n\nfrom datetime import datetime\n",
-                "annotations\n\nfrom dataclasses import replace\nfrom datetime import datetime\n",
+                "annotations\n\nfrom datetime import datetime, timedelta\n",
+                "annotations\n\nfrom dataclasses import replace\nfrom datetime import datetime, timedelta\n",
             ),
         ),
     ),
