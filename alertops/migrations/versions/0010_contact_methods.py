@@ -1,7 +1,7 @@
 """Contact methods of users, and whose address an attempt is for.
 
 Revision: 0010
-Follows: 0008
+Follows: 0009
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "0010"
-down_revision = "0008"
+down_revision = "0009"
 branch_labels = None
 depends_on = None
 
