@@ -26,10 +26,17 @@ stop: install ## End all that `make run` started
 
 # ---- what a developer and CI run
 
+# Each process has servers of its own. A file stays in one process, as its fixtures are made once; the long ones
+# come first, so that the processes end at about the same time. docs/decisions/0025-the-test-run.md
+PROCESSES ?= 2
+SIDE_BY_SIDE = -m "not alone" --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
+ALONE = -m alone
+
 .PHONY: test
 test: lint types contracts ## All checks and tests, on a private Postgres and RabbitMQ
 	@$(LOCAL) install >/dev/null
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE)
+	@$(BIN)/python -m pytest $(ALONE)
 
 .PHONY: quick
 quick: lint types contracts ## The checks and the tests that need no server (seconds)
@@ -55,7 +62,8 @@ contracts: install ## Which part may import which
 
 .PHONY: coverage
 coverage: install ## Tests again, with the lines that none of them reached
-	@$(BIN)/python -m pytest --cov --cov-report=term-missing
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) --cov --cov-report=
+	@$(BIN)/python -m pytest $(ALONE) --cov --cov-append --cov-report=term-missing
 
 .PHONY: chaos
 chaos: install ## Hurt the real fleet in all ways known, and check every promise (ARGS="--profile standard --seed 1")

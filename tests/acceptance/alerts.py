@@ -17,14 +17,11 @@ from alertops.models import Attempt, Execution, Step
 from deploy.local.client import Client
 from deploy.local.promises import Mail, Verdict, check_promises
 from deploy.local.smtp_sink import Received, SmtpSink
+from tests.measured import LATENESS, MEASURED
 
 # How late a step may fire when nothing is broken. Measured: a few hundredths of a second; the bound
 # leaves room for a machine that is busy with other things.
 ON_TIME = timedelta(seconds=1.5)
-
-# What the tests measured, for the end of the report.
-LATENESS: list[float] = []
-MEASURED: list[str] = []
 
 
 def measured(sentence: str) -> None:

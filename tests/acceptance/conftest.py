@@ -21,7 +21,7 @@ from deploy.local.smtp_sink import SmtpSink
 from deploy.local.stack import Addresses, PrivateStack
 from tasks.publisher import ConfirmingPublisher
 from tests.acceptance.addresses import own_addresses
-from tests.acceptance.alerts import LATENESS, MEASURED, Alerts
+from tests.acceptance.alerts import Alerts
 from tests.acceptance.nodes import Broker, BrokerNode, FleetSetup, Worker, WorkerProcess
 
 
@@ -131,16 +131,3 @@ def publisher(celery_setup: FleetSetup) -> Iterator[ConfirmingPublisher]:
 @pytest.fixture
 def dispatcher(publisher: ConfirmingPublisher) -> Dispatcher:
     return Dispatcher(publisher)
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """What was measured: punctuality is a number, not only a bound that was kept."""
-    if LATENESS:
-        late = sorted(round(seconds * 1000) for seconds in LATENESS)
-        median, p95 = (late[int(share * (len(late) - 1))] for share in (0.5, 0.95))
-        terminalreporter.section("measured")
-        terminalreporter.line(
-            f"{len(late)} steps on time: late by {median} ms (median), {p95} ms (p95), {late[-1]} ms (most)"
-        )
-        for sentence in MEASURED:
-            terminalreporter.line(sentence)

@@ -11,7 +11,7 @@ import pytest
 from deploy.local.stack import PrivateStack
 from tests.acceptance.alerts import ON_TIME, Alerts, measured, node
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.usefixtures("whole_fleet")]
+pytestmark = [pytest.mark.acceptance, pytest.mark.alone, pytest.mark.usefixtures("whole_fleet")]
 
 REPAIRED_WITHIN = 20
 # A publisher gives up after 2 s; the rest is for a busy machine.

@@ -14,7 +14,7 @@ from deploy.chaos.clock import Clock, why_not
 from deploy.local.fleet import Fleet
 from tests.acceptance.alerts import Alerts, node
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.alone]
 
 WRONG_BY = {"a": -180, "b": 180}
 ALERTS = 12

@@ -16,7 +16,7 @@ from deploy.local.stack import PrivateStack
 from tests.acceptance.alerts import ON_TIME, Alerts, measured, node, until
 from tests.acceptance.nodes import FleetSetup
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.usefixtures("whole_fleet")]
+pytestmark = [pytest.mark.acceptance, pytest.mark.alone, pytest.mark.usefixtures("whole_fleet")]
 
 SEND_DEADLINE = 4
 CONSUMER_TIMEOUT_SECONDS = 5

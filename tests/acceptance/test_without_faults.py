@@ -25,7 +25,7 @@ from tests.acceptance.alerts import ON_TIME, Alerts, node
 from tests.acceptance.nodes import FleetSetup
 from tests.figures import scrape
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.usefixtures("whole_fleet")]
+pytestmark = [pytest.mark.acceptance, pytest.mark.alone, pytest.mark.usefixtures("whole_fleet")]
 
 REPEAT = "This may be a repeat"
 

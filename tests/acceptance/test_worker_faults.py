@@ -11,7 +11,7 @@ from deploy.local.smtp_sink import Hang, SmtpSink
 from tests.acceptance.alerts import Alert, Alerts, measured, node, until
 from tests.acceptance.nodes import FleetSetup, Worker
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.usefixtures("whole_fleet")]
+pytestmark = [pytest.mark.acceptance, pytest.mark.alone, pytest.mark.usefixtures("whole_fleet")]
 
 SEND_DEADLINE = 4
 LEASE = SEND_DEADLINE + 1

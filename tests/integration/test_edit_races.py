@@ -215,6 +215,7 @@ def test_a_flow_that_is_read_while_it_is_edited_is_of_one_revision(
     event.listen(engine, "after_cursor_execute", edit_after_the_first_look)
     path = f"/teams/{team}/flows" if listed else desk.flow.path
     answer = desk.flow.ann.get(path).json or {}
+    event.remove(engine, "after_cursor_execute", edit_after_the_first_look)
     shown = answer["items"][0] if listed else answer
     assert edited
     assert (shown["revision"], [node["name"] for node in shown["nodes"]]) == (1, ["a", "b"])

@@ -8,7 +8,6 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from flask import Flask
 from sqlalchemy import Table, create_engine, delete, func, insert, select, text, update
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.orm import Session, sessionmaker
@@ -22,6 +21,7 @@ from alertops.services.access.actor import Person, Program
 from alertops.services.access.wall import WALLED_ROLE, beyond_the_wall, raise_the_wall
 from api.extensions import db
 from tests.integration.api_client import person
+from tests.integration.conftest import RecordingPublisher, application
 from tests.integration.furnishing import Tenant, furnish
 from tests.integration.test_api_isolation import NEEDS_REFRESH_TOKEN, calls, is_public, path_of
 
@@ -223,7 +223,10 @@ def test_it_is_lowered_where_it_is_said_and_nowhere_else() -> None:
     assert found == BEYOND.keys()
 
 
-def test_every_route_but_the_public_ones_is_behind_the_wall(app: Flask) -> None:
+def test_every_route_but_the_public_ones_is_behind_the_wall(
+    database_url: str, publisher: RecordingPublisher
+) -> None:
+    app = application(database_url, publisher)
     seen: list[str] = []
 
     @app.after_request
@@ -241,3 +244,5 @@ def test_every_route_but_the_public_ones_is_behind_the_wall(app: Flask) -> None:
         visitor.call(method, path_of(app, rule, nowhere), {})
         assert seen[-1] == WALLED_ROLE, f"{method} {rule}"
     assert len(seen) > 20
+    with app.app_context():
+        db.engine.dispose()

@@ -23,6 +23,7 @@ from tests.integration.conftest import (
     publisher,
     session,
     sessions,
+    shared_app,
 )
 
 PASSWORD = "correct horse battery staple"
@@ -37,6 +38,7 @@ __all__ = [
     "publisher",
     "session",
     "sessions",
+    "shared_app",
 ]
 
 
