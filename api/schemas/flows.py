@@ -153,5 +153,22 @@ class FlowSchema(Schema):
     archived_at = Instant(required=True, allow_none=True)
 
 
+class WarningSchema(Schema):
+    """What is allowed, and hardly meant, and where."""
+
+    pointer = fields.String(required=True)
+    code = fields.String(required=True)
+    detail = fields.String(required=True)
+
+
+class LintedFlowSchema(FlowSchema):
+    """A flow, and what is odd about it today."""
+
+    warnings = fields.List(fields.Nested(WarningSchema), required=True)
+
+    def get_attribute(self, obj: Any, attr: str, default: Any) -> Any:
+        return super().get_attribute(obj if hasattr(obj, attr) else obj.flow, attr, default)
+
+
 class FlowPageSchema(PageSchema):
     items = fields.List(fields.Nested(FlowSchema), required=True)

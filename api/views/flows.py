@@ -20,9 +20,9 @@ from api.blueprints import TeamBlueprint
 from api.extensions import session
 from api.preconditions import CONDITIONAL, ETAG
 from api.schemas.flow_definition import FlowDefinition
-from api.schemas.flows import FlowChange, FlowInput, FlowPageSchema, FlowQuery, FlowSchema
+from api.schemas.flows import FlowChange, FlowInput, FlowPageSchema, FlowQuery, LintedFlowSchema
 from api.schemas.nothing import NothingInput
-from api.views.editing import Answer, ask_those_outside, edited, editor, etag_of
+from api.views.editing import Answer, ask_those_outside, edited, editor, etag_of, linted
 
 blueprint = TeamBlueprint("flows", __name__, description="Flows: how alerts escalate")
 
@@ -30,14 +30,14 @@ blueprint = TeamBlueprint("flows", __name__, description="Flows: how alerts esca
 @blueprint.post("/teams/<uuid:team_id>/flows")
 @blueprint.permits(Action.EDIT_FLOWS)
 @blueprint.arguments(FlowInput)
-@blueprint.response(201, FlowSchema, headers=ETAG)
+@blueprint.response(201, LintedFlowSchema, headers=ETAG)
 def create(flow: dict[str, Any], team_id: UUID) -> Answer:
     """Describe an escalation: nodes that fire in order until somebody acknowledges."""
     team = find_team(session(), asking(), team_id)
     created = create_flow(session(), team.id, actor(), **flow)
     ask_those_outside(created)
     location = {"Location": url_for("flows.show", flow_id=created.id)}
-    return created, 201, {**location, **etag_of(created)}
+    return linted(created), 201, {**location, **etag_of(created)}
 
 
 @blueprint.get("/teams/<uuid:team_id>/flows")
@@ -52,18 +52,18 @@ def list_flows(page: dict[str, Any], team_id: UUID) -> Page[Flow, Place]:
 
 @blueprint.get("/flows/<uuid:flow_id>")
 @blueprint.permits(Action.VIEW)
-@blueprint.response(200, FlowSchema, headers=ETAG)
+@blueprint.response(200, LintedFlowSchema, headers=ETAG)
 def show(flow_id: UUID) -> Answer:
     """Show a flow with its nodes."""
     flow = find_flow(session(), asking(), flow_id, with_nodes=True)
-    return flow, 200, etag_of(flow)
+    return linted(flow), 200, etag_of(flow)
 
 
 @blueprint.patch("/flows/<uuid:flow_id>")
 @blueprint.permits(Action.EDIT_FLOWS)
 @blueprint.arguments(FlowChange)
 @blueprint.doc(**CONDITIONAL)
-@blueprint.response(200, FlowSchema, headers=ETAG)
+@blueprint.response(200, LintedFlowSchema, headers=ETAG)
 def change(changes: dict[str, Any], flow_id: UUID) -> Answer:
     """Change a flow, from its next execution on; what runs goes on as it was."""
     flow = find_flow(session(), asking(), flow_id)
@@ -75,7 +75,7 @@ def change(changes: dict[str, Any], flow_id: UUID) -> Answer:
 @blueprint.permits(Action.EDIT_FLOWS)
 @blueprint.arguments(FlowDefinition)
 @blueprint.doc(**CONDITIONAL)
-@blueprint.response(200, FlowSchema, headers=ETAG)
+@blueprint.response(200, LintedFlowSchema, headers=ETAG)
 def replace(definition: dict[str, Any], flow_id: UUID) -> Answer:
     """Replace all that a flow says, in one change; nodes that are named by their ids stay the same nodes."""
     flow = find_flow(session(), asking(), flow_id)
@@ -86,7 +86,7 @@ def replace(definition: dict[str, Any], flow_id: UUID) -> Answer:
 @blueprint.delete("/flows/<uuid:flow_id>")
 @blueprint.permits(Action.EDIT_FLOWS)
 @blueprint.doc(**CONDITIONAL)
-@blueprint.response(200, FlowSchema, headers=ETAG)
+@blueprint.response(200, LintedFlowSchema, headers=ETAG)
 def archive(flow_id: UUID) -> Answer:
     """Archive a flow: it starts nothing more, and what runs finishes. Safe to repeat."""
     flow = find_flow(session(), asking(), flow_id)
@@ -98,7 +98,7 @@ def archive(flow_id: UUID) -> Answer:
 @blueprint.permits(Action.EDIT_FLOWS)
 @blueprint.arguments(NothingInput, required=False)
 @blueprint.doc(**CONDITIONAL)
-@blueprint.response(200, FlowSchema, headers=ETAG)
+@blueprint.response(200, LintedFlowSchema, headers=ETAG)
 def unarchive(_: dict[str, Any], flow_id: UUID) -> Answer:
     """Take a flow out of the archive, as it was. Safe to repeat."""
     flow = find_flow(session(), asking(), flow_id)

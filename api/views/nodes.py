@@ -15,7 +15,7 @@ from api.asking import asking
 from api.blueprints import TeamBlueprint
 from api.extensions import session
 from api.preconditions import CONDITIONAL, ETAG
-from api.schemas.flows import FlowSchema, NewNodeInput, NodeChange, NodeSchema, OrderInput
+from api.schemas.flows import LintedFlowSchema, NewNodeInput, NodeChange, NodeSchema, OrderInput
 from api.views.editing import Answer, edited, editor, etag_of
 
 blueprint = TeamBlueprint("nodes", __name__, description="Nodes: who is told, and after how long")
@@ -25,7 +25,7 @@ blueprint = TeamBlueprint("nodes", __name__, description="Nodes: who is told, an
 @blueprint.permits(Action.EDIT_FLOWS)
 @blueprint.arguments(NewNodeInput)
 @blueprint.doc(**CONDITIONAL)
-@blueprint.response(201, FlowSchema, headers=ETAG)
+@blueprint.response(201, LintedFlowSchema, headers=ETAG)
 def add(node: dict[str, Any], flow_id: UUID) -> Answer:
     """Add a node, at a position or at the end."""
     flow = find_flow(session(), asking(), flow_id)
@@ -40,7 +40,7 @@ def add(node: dict[str, Any], flow_id: UUID) -> Answer:
 @blueprint.permits(Action.EDIT_FLOWS)
 @blueprint.arguments(OrderInput)
 @blueprint.doc(**CONDITIONAL)
-@blueprint.response(200, FlowSchema, headers=ETAG)
+@blueprint.response(200, LintedFlowSchema, headers=ETAG)
 def order(order: dict[str, list[UUID]], flow_id: UUID) -> Answer:
     """Bring the nodes into another order, which names each of them once."""
     flow = find_flow(session(), asking(), flow_id)
@@ -61,7 +61,7 @@ def show(flow_id: UUID, node_id: UUID) -> tuple[FlowNode, int, dict[str, str]]:
 @blueprint.permits(Action.EDIT_FLOWS)
 @blueprint.arguments(NodeChange)
 @blueprint.doc(**CONDITIONAL)
-@blueprint.response(200, FlowSchema, headers=ETAG)
+@blueprint.response(200, LintedFlowSchema, headers=ETAG)
 def change(changes: dict[str, Any], flow_id: UUID, node_id: UUID) -> Answer:
     """Change what is named of a node."""
     flow = find_flow(session(), asking(), flow_id)
@@ -72,7 +72,7 @@ def change(changes: dict[str, Any], flow_id: UUID, node_id: UUID) -> Answer:
 @blueprint.delete("/flows/<uuid:flow_id>/nodes/<uuid:node_id>")
 @blueprint.permits(Action.EDIT_FLOWS)
 @blueprint.doc(**CONDITIONAL)
-@blueprint.response(200, FlowSchema, headers=ETAG)
+@blueprint.response(200, LintedFlowSchema, headers=ETAG)
 def remove(flow_id: UUID, node_id: UUID) -> Answer:
     """Take a node out of the flow; the last one has to stay."""
     flow = find_flow(session(), asking(), flow_id)

@@ -15,7 +15,7 @@ from api.asking import asking
 from api.blueprints import TeamBlueprint
 from api.extensions import session
 from api.preconditions import CONDITIONAL, ETAG
-from api.schemas.flows import FlowSchema
+from api.schemas.flows import LintedFlowSchema
 from api.schemas.nothing import NothingInput
 from api.schemas.revisions import (
     DiffQuery,
@@ -60,7 +60,7 @@ def compare(query: dict[str, Any], flow_id: UUID, number: int) -> Comparison:
 @blueprint.permits(Action.EDIT_FLOWS)
 @blueprint.arguments(NothingInput, required=False)
 @blueprint.doc(**CONDITIONAL)
-@blueprint.response(200, FlowSchema, headers=ETAG)
+@blueprint.response(200, LintedFlowSchema, headers=ETAG)
 def restore(_: dict[str, Any], flow_id: UUID, number: int) -> Answer:
     """Make the flow say again what it said in this revision, as a new one."""
     flow = find_flow(session(), asking(), flow_id)

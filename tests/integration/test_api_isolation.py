@@ -20,6 +20,7 @@ from tests.integration.api_client import API, Person, a_flow, a_node, assert_pro
 # What a route needs in its body to get past validation; a new route with a body must be added here.
 BODIES: dict[str, Any] = {
     "flows.create": a_flow(),
+    "preview.show_unsaved": a_flow(),
     "executions.start": {"summary": "disk full"},
     "operations.snooze_execution": {"for_seconds": 60},
     "operations.escalate_execution": {"step": 1},
