@@ -1,6 +1,6 @@
 """What is allowed in a flow, and hardly meant: warnings, each with the place that it is about.
 
-None of them stops anybody. What depends on who is in the team today is added by `services/flows/lint_flow.py`.
+None of them stops anybody. What depends on who is in the team today, `services/flows/lint_flow.py` adds.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def lint(flow: Flow) -> list[Warn]:
 
 
 def longest_retrying(node: Node) -> int:
-    """Seconds from a node's first attempt to its last one, if all fail at once and chance shortens nothing."""
+    """Seconds from a node's first attempt to its last, if all fail at once and chance shortens nothing."""
     policy = node.retry
     pauses = sum(
         (pause_before(policy, attempt, 0) for attempt in range(2, policy.max_attempts + 1)), timedelta()
@@ -60,9 +60,7 @@ def _unreachable(flow: Flow) -> Iterator[Warn]:
         return
     for index, seconds in _offsets(flow)[: len(flow.nodes)]:
         if seconds >= after:
-            detail = (
-                f"It is due {seconds} s after the alert, and the flow resolves by itself after {after} s."
-            )
+            detail = f"It is due {seconds} s after the alert, which is resolved by itself after {after} s."
             yield Warn(f"/nodes/{index}", "unreachable", detail)
 
 
@@ -74,7 +72,7 @@ def _outlasting_retries(flow: Flow) -> Iterator[Warn]:
         following = flow.nodes[0 if last else index + 1]
         lasts = longest_retrying(node)
         if lasts > following.delay_seconds:
-            detail = f"It may be retried for {lasts} s, and the next node fires {following.delay_seconds} s after it."
+            detail = f"It is retried for up to {lasts} s; the next node fires {following.delay_seconds} s after it."
             yield Warn(f"/nodes/{index}/retry", "retries_outlast_delay", detail)
 
 

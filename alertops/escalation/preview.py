@@ -4,7 +4,8 @@ Time moves from one wake-up to the next. Providers answer at once, in one of thr
 what is told is what happens if nothing goes wrong but what the question says. Chance only ever shortens the
 pauses between attempts; here it does not.
 
-At one and the same moment an answer comes first, then what was to happen by itself, then steps, then attempts.
+At one and the same moment an answer comes first, then what was to happen by itself, then steps, then
+attempts.
 """
 
 from __future__ import annotations
@@ -22,7 +23,6 @@ from alertops.escalation.decision import (
     CancelWaiting,
     Decision,
     Effect,
-    EndAttempt,
     FireStep,
     PlanStep,
     Reason,
@@ -72,7 +72,7 @@ Resolve = Callable[[Node, datetime], Sequence[Target]]
 
 @dataclass(frozen=True)
 class WhatIf:
-    """What else happens: when somebody acknowledges, and the nodes whose sends fail, or end without an answer."""
+    """What else happens: somebody acknowledges; nodes by id whose sends fail, or end without an answer."""
 
     acknowledge_at: datetime | None = None
     failing: frozenset[str] = frozenset()
@@ -236,14 +236,8 @@ class _Run:
 
     def _apply_effect(self, effect: Effect, key: tuple[int, int, int] | None) -> None:
         match effect:
-            case FireStep(number):
-                self._steps[number].status = StepStatus.FIRED
-            case PlanStep(planned):
-                self._plan(planned)
-            case BringForward(number, due_at):
-                self._steps[number].due_at = due_at
-                self._tell("step_brought_forward", number)
-                self._wake(due_at, _Wake.STEP, number)
+            case FireStep() | PlanStep() | BringForward():
+                self._apply_to_step(effect)
             case RetryAttempt(number, due_at, may_repeat) if key is not None:
                 self._retry((key[0], key[1], number), due_at, may_repeat=may_repeat)
             case SetCourse(course):
@@ -254,8 +248,19 @@ class _Run:
                 self._timers = {kind: at for kind, at in self._timers.items() if kind not in kinds}
             case CancelWaiting():
                 self._cancel()
-            case EndAttempt() | _:
+            case _:
                 pass
+
+    def _apply_to_step(self, effect: FireStep | PlanStep | BringForward) -> None:
+        match effect:
+            case FireStep(number):
+                self._steps[number].status = StepStatus.FIRED
+            case PlanStep(planned):
+                self._plan(planned)
+            case BringForward(number, due_at):
+                self._steps[number].due_at = due_at
+                self._tell("step_brought_forward", number)
+                self._wake(due_at, _Wake.STEP, number)
 
     def _plan(self, planned: PlannedStep) -> None:
         node = self._flow.nodes[planned.node_index]

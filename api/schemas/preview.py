@@ -33,7 +33,10 @@ class _WhatIf(Schema):
     )
     acknowledge_at = fields.AwareDateTime(format="iso", metadata={"description": "Somebody answers then."})
     fail = NodeNumbers(metadata={"description": "Whom these nodes tell cannot be reached, such as 1,3."})
-    unknown = NodeNumbers(metadata={"description": "Whether these nodes' messages arrive, nobody can say."})
+    # A schema has an `unknown` of its own.
+    unanswered = NodeNumbers(
+        data_key="unknown", metadata={"description": "Whether these nodes' messages arrive, nobody can say."}
+    )
     severity = fields.String(load_default="critical", validate=validate.OneOf(SEVERITIES))
 
 

@@ -24,7 +24,7 @@ from api.schemas.preview import PreviewQuery, PreviewSchema, UnsavedPreviewInput
 
 blueprint = TeamBlueprint("preview", __name__, description="Preview: what a flow will do")
 
-_QUESTIONS = ("start", "acknowledge_at", "fail", "unknown", "severity")
+_QUESTIONS = ("start", "acknowledge_at", "fail", "unanswered", "severity")
 
 
 @blueprint.get("/flows/<uuid:flow_id>/preview")
@@ -57,7 +57,7 @@ def _previewed(team_id: UUID, flow: Flow, asked: Mapping[str, Any]) -> dict[str,
     what_if = WhatIf(
         acknowledge_at=asked.get("acknowledge_at"),
         failing=_nodes(flow, asked, "fail"),
-        unknown=_nodes(flow, asked, "unknown"),
+        unknown=_nodes(flow, asked, "unanswered"),
     )
     if what_if.acknowledge_at is not None and what_if.acknowledge_at < start:
         raise InvalidInputError("/acknowledge_at", "Must not be before the alert comes.")
@@ -80,5 +80,6 @@ def _previewed(team_id: UUID, flow: Flow, asked: Mapping[str, Any]) -> dict[str,
 def _nodes(flow: Flow, asked: Mapping[str, Any], name: str) -> frozenset[str]:
     numbers = asked.get(name, frozenset())
     if any(number > len(flow.nodes) for number in numbers):
-        raise InvalidInputError(f"/{name}", f"The flow has nodes 1 to {len(flow.nodes)}.")
+        pointer = "/unknown" if name == "unanswered" else f"/{name}"
+        raise InvalidInputError(pointer, f"The flow has nodes 1 to {len(flow.nodes)}.")
     return frozenset(flow.nodes[number - 1].id for number in numbers)

@@ -1,4 +1,4 @@
-"""What a flow would do if an alert came at a time: the pure preview, with the people whom the team has today."""
+"""What a flow would do if an alert came at a time: the pure preview, with the people of the team today."""
 
 from __future__ import annotations
 
