@@ -72,7 +72,8 @@ def _outlasting_retries(flow: Flow) -> Iterator[Warn]:
         following = flow.nodes[0 if last else index + 1]
         lasts = longest_retrying(node)
         if lasts > following.delay_seconds:
-            detail = f"It is retried for up to {lasts} s; the next node fires {following.delay_seconds} s after it."
+            delay = following.delay_seconds
+            detail = f"It is retried for up to {lasts} s, and the next node fires {delay} s after it."
             yield Warn(f"/nodes/{index}/retry", "retries_outlast_delay", detail)
 
 

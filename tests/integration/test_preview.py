@@ -30,7 +30,7 @@ from tests.integration.world import World
 
 # All delays and pauses are multiples of this, and the run itself takes less: times can be told apart.
 UNIT = 20
-TOLERANCE = timedelta(seconds=UNIT / 2)
+TOLERANCE = timedelta(seconds=UNIT / 4)
 NOBODY = {"type": "user", "user_id": str(UUID(int=1))}
 MAX_WAKE_UPS = 200
 
@@ -205,7 +205,7 @@ def targets_of(node: Node, _: datetime) -> list[Target]:
 
 def order(entry: tuple[Any, ...]) -> Any:
     """Of what happens in one moment and one transaction the order is nobody's concern."""
-    return (round(entry[4] / TOLERANCE / 2), str(entry[:4]))
+    return (round(entry[4] / (2 * TOLERANCE)), str(entry[:4]))
 
 
 @settings(
