@@ -114,7 +114,7 @@ def _apply_to_step(session: Session, execution: Execution, effect: Effect) -> li
             return [] if transitions.cancel_step(session, StepKey(execution.id, step)) else None
         case BringForward(step, due_at):
             key = StepKey(execution.id, step)
-            if not transitions.bring_step_forward(session, key):
+            if not transitions.bring_step_forward(session, key, due_at):
                 return None
             tell(session, key, "step_brought_forward")
             return [StepWakeUp(key, due_at)]

@@ -179,8 +179,8 @@ def fire_step(session: Session, key: StepKey) -> bool:
     )
 
 
-def bring_step_forward(session: Session, key: StepKey) -> bool:
-    """waiting -> waiting and due now, unless it is due already. The message under way finds it fired."""
+def bring_step_forward(session: Session, key: StepKey, due_at: datetime) -> bool:
+    """waiting -> waiting and due then, unless it is due before. The message under way finds it fired."""
     return _changed(
         session,
         update(_STEPS)
@@ -189,7 +189,7 @@ def bring_step_forward(session: Session, key: StepKey) -> bool:
             Step.number == key.step,
             Step.status == StepStatus.WAITING,
         )
-        .values(due_at=func.least(Step.due_at, _now()), dispatched_at=None, recovery_count=0),
+        .values(due_at=func.least(Step.due_at, due_at), dispatched_at=None, recovery_count=0),
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
@@ -114,7 +114,7 @@ class World:
         session.commit()
 
     def flow(self, *nodes: Node, repeat: int = 0, **settings: Any) -> Flow:
-        definition = FlowDefinition(nodes=nodes, repeat=repeat, **settings)
+        definition = FlowDefinition(nodes=nodes, repeat=repeat, name="Flow", **settings)
         flow = Flow(team_id=self.team.id, name="Flow", repeat=repeat, revision_number=1)
         self.session.add(flow)
         self.session.flush()
@@ -149,8 +149,19 @@ class World:
             self.session.execute(
                 text(f"UPDATE {table} SET {moved} WHERE {key} = :id"), {"by": by, "id": execution.id}
             )
+        self._shift_what_was_told(execution, by)
         self.session.commit()
         self.session.expire_all()
+
+    def _shift_what_was_told(self, execution: Execution, by: timedelta) -> None:
+        """What the timeline says of the course goes back in time, too."""
+        changes = select(TimelineEntry).where(
+            TimelineEntry.execution_id == execution.id, TimelineEntry.event == "course_changed"
+        )
+        for entry in self.session.scalars(changes.execution_options(populate_existing=True)):
+            times = {name: entry.detail[name] for name in ("anchor_at", "not_before_at")}
+            moved = {n: (datetime.fromisoformat(at) - by).isoformat() for n, at in times.items() if at}
+            entry.detail = {**entry.detail, **moved}
 
     def fire(self, execution: Execution, step: int) -> Reason:
         reason = fire_step(self.session, self.dispatcher, StepKey(execution.id, step))
