@@ -92,7 +92,7 @@ def _accepted(
 def _inserted(session: Session) -> Mapping[UUID, datetime]:
     """`created_at` is when a transaction began, which may have waited; the timeline says when it wrote."""
     started = select(TimelineEntry.execution_id, TimelineEntry.at).where(TimelineEntry.event == "started")
-    return {execution_id: at for execution_id, at in session.execute(started)}
+    return {row.execution_id: row.at for row in session.execute(started)}
 
 
 def _answered(
