@@ -21,6 +21,7 @@ from deploy.chaos.clients import Raised
 
 PROMISES = {
     "accepted": "every alert that was answered with 2xx has its execution",
+    "frozen": "an execution keeps the revision of its flow that was answered when it was started",
     "one execution": "an alert that was sent again while it was open has opened nothing else",
     "answered": "an acknowledge that was answered with 2xx is recorded, no later than the answer",
     "unclaimed": "after that answer nothing fired and no send was claimed",
@@ -77,6 +78,9 @@ def _accepted(
         right = found is not None and (found.dedup_key, str(found.flow_id)) == (raised.key, raised.flow_id)
         what = f"{raised.execution_id} was answered to {raised.key}, and the database has {found}"
         verdict.require("accepted", raised.execution_id, right, what)
+        kept = found is None or found.revision_number == raised.revision
+        what = f"{raised.execution_id} began with revision {raised.revision}, and is now {found}"
+        verdict.require("frozen", raised.execution_id, kept, what)
     in_order = sorted(of_key, key=lambda execution: execution.created_at)
     for earlier, later in pairwise(in_order):
         # Exhausted, then raised again: a new alert, as nobody is being told of the old one any more.
@@ -88,7 +92,7 @@ def _accepted(
 def _inserted(session: Session) -> Mapping[UUID, datetime]:
     """`created_at` is when a transaction began, which may have waited; the timeline says when it wrote."""
     started = select(TimelineEntry.execution_id, TimelineEntry.at).where(TimelineEntry.event == "started")
-    return dict(session.execute(started).tuples().all())
+    return {row.execution_id: row.at for row in session.execute(started)}
 
 
 def _answered(

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 import requests
@@ -38,6 +38,7 @@ class Raised:
     began_at: datetime
     accepted_at: datetime | None = None
     execution_id: UUID | None = None
+    revision: int | None = None
     tries: int = 0
     answer_began_at: datetime | None = None
     acknowledged_at: datetime | None = None
@@ -91,15 +92,15 @@ class Clients:
         raised = Raised(self._own.number, alert.key, self.flow_ids[alert.flow], datetime.now(UTC))
         self.history.append(raised)
 
-        def trigger() -> str:
+        def trigger() -> dict[str, Any]:
             raised.tries += 1
-            return client.trigger(raised.flow_id, f"Alert {alert.key}", dedup_key=alert.key)
+            return client.start(raised.flow_id, f"Alert {alert.key}", dedup_key=alert.key)
 
-        id_ = self._persistently(trigger)
-        if id_ is None:
+        execution = self._persistently(trigger)
+        if execution is None:
             return
         raised.accepted_at = datetime.now(UTC)
-        raised.execution_id = UUID(id_)
+        raised.execution_id, raised.revision = UUID(execution["id"]), int(execution["revision"])
         if alert.acknowledged_after is not None:
             at = time.monotonic() + alert.acknowledged_after
             self._pending.append(self._later(at, lambda: self._acknowledge(raised)))

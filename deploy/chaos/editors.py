@@ -1,4 +1,4 @@
-"""People who change flows while their executions run, two of them at the same flows.
+"""People who change flows while their executions run, all of them at the same flows.
 
 Each reads a flow, changes something, and says which version the change is for. What a change was answered
 with is remembered: no two may have made the same version, and none that was answered may be missing.
@@ -22,12 +22,21 @@ from sqlalchemy.orm import Session
 from alertops.models import Flow
 from deploy.local.client import Client
 
-EDITORS = 2
-# From change to change of one editor, so that most executions meet one.
-PAUSE_SECONDS = 1.0
-DELAYS = range(7)
+FEWEST_NODES, MOST_NODES = 2, 5
 
-Change = Callable[[Random, Client, dict[str, Any], str], str]
+Change = Callable[[dict[str, Any], str], str]
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How many they are, how long each pauses between two changes, and which delays they choose from.
+
+    With the usual pace most executions meet a change.
+    """
+
+    editors: int = 2
+    pause_seconds: float = 1.0
+    delays: Sequence[int] = range(7)
 
 
 @dataclass(frozen=True)
@@ -36,20 +45,81 @@ class Edit:
 
     flow_id: str
     version: int
+    what: str
+
+
+@dataclass(frozen=True)
+class Editor:
+    """One of them. Each way to change a flow returns the ETag of the version that it made."""
+
+    client: Client
+    random: Random
+    delays: Sequence[int]
+
+    def edit(self, flow_id: str) -> Edit:
+        """Change something, for the version that is there now."""
+        flow, etag = self.client.flow(flow_id)
+        change = self.random.choice(self._ways(len(flow["nodes"])))
+        made = change(flow, etag)
+        return Edit(flow_id, int(made.strip('"')), change.__name__)
+
+    def _ways(self, nodes: int) -> list[Change]:
+        ways: list[Change] = [self.reorder, self.change_delay, self.swap_recipients]
+        if nodes < MOST_NODES:
+            ways.append(self.add)
+        if nodes > FEWEST_NODES:
+            ways.append(self.remove)
+        return ways
+
+    def reorder(self, flow: dict[str, Any], etag: str) -> str:
+        ids = [node["id"] for node in flow["nodes"]]
+        # A change that changes nothing makes no version.
+        first, second = self.random.sample(range(len(ids)), 2)
+        ids[first], ids[second] = ids[second], ids[first]
+        return self.client.reorder(flow["id"], ids, etag)
+
+    def change_delay(self, flow: dict[str, Any], etag: str) -> str:
+        node = self.random.choice(flow["nodes"])
+        delay = self.random.choice([delay for delay in self.delays if delay != node["delay_seconds"]])
+        return self.client.change_node(flow["id"], node["id"], {"delay_seconds": delay}, etag)
+
+    def swap_recipients(self, flow: dict[str, Any], etag: str) -> str:
+        node, other = self.random.sample(flow["nodes"], 2)
+        change = {"recipient": other["recipient"], "name": self._renamed(node)}
+        return self.client.change_node(flow["id"], node["id"], change, etag)
+
+    def add(self, flow: dict[str, Any], etag: str) -> str:
+        """One more like one that is there, anywhere."""
+        like = self.random.choice(flow["nodes"])
+        node = {**like, "name": self._renamed(like), "position": self.random.randint(0, len(flow["nodes"]))}
+        del node["id"]
+        return self.client.add_node(flow["id"], node, etag)
+
+    def remove(self, flow: dict[str, Any], etag: str) -> str:
+        return self.client.remove_node(flow["id"], self.random.choice(flow["nodes"])["id"], etag)
+
+    def _renamed(self, node: dict[str, Any]) -> str:
+        return f"{node['name'].partition(' ')[0]} {self.random.randrange(10**6)}"
+
+
+USUAL = Pace()
 
 
 class Editors:
     """They work from `start` to `finish`, on these flows; `edits` are those that came through."""
 
-    def __init__(self, base_url: str, token: str, flow_ids: Sequence[str], seed: int) -> None:
+    def __init__(
+        self, base_url: str, token: str, flow_ids: Sequence[str], seed: int, pace: Pace = USUAL
+    ) -> None:
         self.edits: list[Edit] = []
         self.outcomes: Counter[str] = Counter()
         self._flow_ids = flow_ids
+        self._pause_seconds = pace.pause_seconds
         self._stopping = threading.Event()
-        randoms = [Random(seed + number) for number in range(EDITORS)]  # noqa: S311  repeatable
+        randoms = [Random(seed + number) for number in range(pace.editors)]  # noqa: S311  repeatable
+        editors = [Editor(Client(base_url, token), random, pace.delays) for random in randoms]
         self._threads = [
-            threading.Thread(target=self._work, args=(Client(base_url, token), random), daemon=True)
-            for random in randoms
+            threading.Thread(target=self._work, args=(editor,), daemon=True) for editor in editors
         ]
 
     def start(self) -> None:
@@ -62,22 +132,17 @@ class Editors:
         for thread in self._threads:
             thread.join()
 
-    def _work(self, client: Client, random: Random) -> None:
-        while not self._stopping.wait(PAUSE_SECONDS):
+    def _work(self, editor: Editor) -> None:
+        while not self._stopping.wait(self._pause_seconds):
+            # All take the same flow within the same second, so that they meet.
+            flow_id = self._flow_ids[int(time.time()) % len(self._flow_ids)]
             try:
-                self._edit(client, random)
+                self.edits.append(editor.edit(flow_id))
+                self.outcomes["made"] += 1
             except requests.HTTPError as error:
                 self.outcomes[f"answered {error.response.status_code}"] += 1
             except (requests.RequestException, ValueError):
                 self.outcomes["no answer"] += 1
-
-    def _edit(self, client: Client, random: Random) -> None:
-        # Both take the same flow within the same second, so that they meet.
-        flow_id = self._flow_ids[int(time.time()) % len(self._flow_ids)]
-        flow, etag = client.flow(flow_id)
-        made = random.choice(CHANGES)(random, client, flow, etag)
-        self.edits.append(Edit(flow_id, int(made.strip('"'))))
-        self.outcomes["made"] += 1
 
 
 def check_edits(session: Session, edits: Sequence[Edit]) -> Iterator[str]:
@@ -93,29 +158,3 @@ def check_edits(session: Session, edits: Sequence[Edit]) -> Iterator[str]:
     for flow_id, version in versions:
         if newest[str(UUID(flow_id))] < version:
             yield f"edits: version {version} of flow {flow_id} was answered, and is not there"
-
-
-def _reorder(random: Random, client: Client, flow: dict[str, Any], etag: str) -> str:
-    ids = [node["id"] for node in flow["nodes"]]
-    # A change that changes nothing makes no version.
-    first, second = random.sample(range(len(ids)), 2)
-    ids[first], ids[second] = ids[second], ids[first]
-    return client.reorder(flow["id"], ids, etag)
-
-
-def _change_delay(random: Random, client: Client, flow: dict[str, Any], etag: str) -> str:
-    node = random.choice(flow["nodes"])
-    delay = random.choice([delay for delay in DELAYS if delay != node["delay_seconds"]])
-    return client.change_node(flow["id"], node["id"], {"delay_seconds": delay}, etag)
-
-
-def _swap_recipients(random: Random, client: Client, flow: dict[str, Any], etag: str) -> str:
-    node, other = random.sample(flow["nodes"], 2)
-    change = {
-        "recipient": other["recipient"],
-        "name": f"{node['name'].partition(' ')[0]} {random.randrange(10**6)}",
-    }
-    return client.change_node(flow["id"], node["id"], change, etag)
-
-
-CHANGES: Sequence[Change] = (_reorder, _change_delay, _swap_recipients)

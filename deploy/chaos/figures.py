@@ -26,7 +26,7 @@ CATEGORIES = {
     ),
     "early": ("not early", "undrifted"),
     "late": ("not late",),
-    "out of order": ("planned", "ordered"),
+    "out of order": ("planned", "ordered", "frozen"),
     "after acknowledge": ("silent", "unclaimed"),
     "unexplained duplicates": (
         *("one execution", "known", "once", "held", "one Message-ID", "own Message-ID"),

@@ -68,9 +68,21 @@ class Client:
         """Change these members of a node; returns the flow's new ETag."""
         return self._edit("PATCH", f"/flows/{flow_id}/nodes/{node_id}", change, etag)
 
+    def add_node(self, flow_id: str, node: dict[str, Any], etag: str) -> str:
+        """Add a node at its `position`, or at the end; returns the flow's new ETag."""
+        return self._edit("POST", f"/flows/{flow_id}/nodes", node, etag)
+
+    def remove_node(self, flow_id: str, node_id: str, etag: str) -> str:
+        """Take a node out of the flow; returns the flow's new ETag."""
+        return self._edit("DELETE", f"/flows/{flow_id}/nodes/{node_id}", None, etag)
+
+    def start(self, flow_id: str, summary: str, **more: Any) -> dict[str, Any]:
+        """Raise an alert; returns its execution."""
+        return self._post(f"/flows/{flow_id}/executions", {"summary": summary, **more})
+
     def trigger(self, flow_id: str, summary: str, **more: Any) -> str:
         """Raise an alert; returns the id of its execution."""
-        return str(self._post(f"/flows/{flow_id}/executions", {"summary": summary, **more})["id"])
+        return str(self.start(flow_id, summary, **more)["id"])
 
     def acknowledge(self, execution_id: str) -> dict[str, Any]:
         return self._post(f"/executions/{execution_id}/acknowledge", {})
@@ -99,7 +111,7 @@ class Client:
     def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         return self._answer(self._http.post(f"{self._api}{path}", json=body, timeout=TIMEOUT_SECONDS))
 
-    def _edit(self, method: str, path: str, body: dict[str, Any], etag: str) -> str:
+    def _edit(self, method: str, path: str, body: dict[str, Any] | None, etag: str) -> str:
         response = self._http.request(
             method, f"{self._api}{path}", json=body, headers={"If-Match": etag}, timeout=TIMEOUT_SECONDS
         )

@@ -66,7 +66,7 @@ def fleet(
         fleet.wait_ready()
         yield fleet
     finally:
-        fleet.stop()
+        fleet.kill()  # how it leaves in good order takes seconds, and is the business of test_shutdown.py
 
 
 @pytest.fixture

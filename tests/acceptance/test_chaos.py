@@ -247,11 +247,12 @@ class TestClaims:
 
     def execution(self, **changes: object) -> Execution:
         usual = {"id": UUID(int=1), "dedup_key": "a", "flow_id": self.flow, "created_at": at(0.5)}
+        usual |= {"revision_number": 3}
         return Execution(**usual | {"acknowledged_at": at(11.9), "ended_at": None} | changes)
 
     def raised(self) -> Raised:
         return Raised(
-            *(1, "a", str(self.flow), at(0), at(1), UUID(int=1)),
+            *(1, "a", str(self.flow), at(0), at(1), UUID(int=1), 3),
             answer_began_at=at(11),
             acknowledged_at=at(12),
         )
@@ -277,6 +278,9 @@ class TestClaims:
 
     def test_execution_of_another_alert_is_seen(self) -> None:
         assert "accepted" in self.broken(self.raised(), self.execution(dedup_key="b"))
+
+    def test_execution_that_went_over_to_another_revision_is_seen(self) -> None:
+        assert self.broken(self.raised(), self.execution(revision_number=4)) == {"frozen"}
 
     def test_second_execution_is_seen_unless_the_first_was_over(self) -> None:
         second = self.execution(id=UUID(int=2), created_at=at(5))

@@ -9,6 +9,7 @@ TRANSITIONS = "alertops/services/transitions.py"
 FIRE = "alertops/services/fire_step.py"
 START = "alertops/services/start_execution.py"
 APPLY = "alertops/services/apply.py"
+LOCK = "alertops/services/lock.py"
 
 STALE = "    if not state.running or event.status is not StepStatus.WAITING:\n"
 WAITING_AND_DUE = "            Step.status == StepStatus.WAITING,\n            Step.due_at <= _now(),\n"
@@ -160,6 +161,19 @@ MUTANTS = (
                 FIRE,
                 "    node = state.node_of(step.number)\n    resolved",
                 "    node = state.node_of(step.number + 1)\n    resolved",
+            ),
+        ),
+    ),
+    Mutant(
+        "newest-revision",
+        "an execution goes on as its flow is now, and not as it was when it began",
+        schedule="repeated",
+        breaks=("planned", "undrifted", "addressed"),
+        edits=(
+            Edit(
+                LOCK,
+                ", FlowRevision.number == execution.revision_number\n        )\n    ).one()\n",
+                "\n        ).order_by(FlowRevision.number.desc())\n    ).first()\n",
             ),
         ),
     ),
