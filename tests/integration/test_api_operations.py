@@ -38,11 +38,11 @@ def answer(ann: Person, execution: str, verb: str, body: Any = None) -> dict[str
 
 
 def test_an_execution_is_taken_hold_of_from_beginning_to_end(ann: Person, execution: str, team: str) -> None:
-    assert answer(ann, execution, "snooze", {"for_seconds": 60, "reason": "known"})["status"] == "snoozed"
-    assert answer(ann, execution, "unsnooze")["status"] == "running"
     coming = (ann.get(f"/executions/{execution}").json or {})["next_step"]
     assert answer(ann, execution, "escalate", {"step": coming})["changed"]
     assert not answer(ann, execution, "escalate", {"step": coming})["changed"]
+    assert answer(ann, execution, "snooze", {"for_seconds": 60, "reason": "known"})["status"] == "snoozed"
+    assert answer(ann, execution, "unsnooze")["status"] == "running"
     assert answer(ann, execution, "reassign", {"user_id": str(ann.id)})["status"] == "running"
     note = answer(ann, execution, "notes", {"text": "on it"})
     assert (note["event"], note["detail"]) == ("note", {"text": "on it"})
@@ -54,6 +54,7 @@ def test_an_execution_is_taken_hold_of_from_beginning_to_end(ann: Person, execut
     told = [entry["event"] for entry in (ann.get(f"/executions/{execution}/timeline").json or {})["items"]]
     assert [event for event in told if event != "course_changed"] == [
         "started",
+        "step_brought_forward",
         "snoozed",
         "resumed",
         "note",
