@@ -79,6 +79,7 @@ def kept() -> Seen:
             step_number=n,
             target_number=1,
             number=1,
+            channel="email",
             address=f"{n}@example.org",
             status="delivered",
             due_at=at(10 * n),

@@ -172,8 +172,13 @@ MUTANTS = (
         edits=(
             Edit(
                 LOCK,
-                ", FlowRevision.number == execution.revision_number\n        )\n    ).one()\n",
-                "\n        ).order_by(FlowRevision.number.desc())\n    ).first()\n",
+                "            FlowRevision.flow_id == execution.flow_id, FlowRevision.number.in_(wanted)\n",
+                "            FlowRevision.flow_id == execution.flow_id\n",
+            ),
+            Edit(
+                LOCK,
+                "        flow=flows[revision_run(execution)],\n",
+                "        flow=flows[max(number for number in flows if number is not None)],\n",
             ),
         ),
     ),
