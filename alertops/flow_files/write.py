@@ -16,6 +16,16 @@ class _Dumper(yaml.SafeDumper):  # type: ignore[misc]  # yaml has no types
         return True
 
 
+# YAML reads them as ends of a line, all as the same one; escaped within quotes they stay what they are.
+_LINE_ENDS = frozenset("\r\x85\u2028\u2029")
+
+
+def _text(dumper: _Dumper, value: str) -> Any:
+    style = '"' if _LINE_ENDS & {*value} else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+
+_Dumper.add_representer(str, _text)
 for _tag, _form, _first in CORE_FORMS:
     _Dumper.add_implicit_resolver(_tag, _form, _first)
 

@@ -87,6 +87,9 @@ class Client:
     def acknowledge(self, execution_id: str) -> dict[str, Any]:
         return self._post(f"/executions/{execution_id}/acknowledge", {})
 
+    def snooze(self, execution_id: str, seconds: int) -> dict[str, Any]:
+        return self._post(f"/executions/{execution_id}/snooze", {"for_seconds": seconds})
+
     def resolve(self, execution_id: str) -> dict[str, Any]:
         return self._post(f"/executions/{execution_id}/resolve", {})
 

@@ -53,8 +53,9 @@ SENDING = (
 )
 CLOSING = (Point.BEFORE_CLOSE, Point.AFTER_CLOSE)
 ANSWERING = (Point.BEFORE_ANSWER, Point.AFTER_ANSWER)
+TIMING = (Point.BEFORE_TIMER, Point.AFTER_TIMER)
 
-COVERED = {*RAISING, *REPEATING, *DISPATCHING, *FIRING, *SENDING, *CLOSING, *ANSWERING}
+COVERED = {*RAISING, *REPEATING, *DISPATCHING, *FIRING, *SENDING, *CLOSING, *ANSWERING, *TIMING}
 
 # Frozen here, a process holds the execution's row lock, and the others can only wait for it.
 LOCKING = {point for point in COVERED if point.startswith("before_")} - {*DISPATCHING}
@@ -159,6 +160,20 @@ def answer_silences(lane: Lane, point: Point, action: Action) -> None:
     verify(alerts, action, at_least=1)
 
 
+def snooze_is_over(lane: Lane, point: Point, action: Action) -> None:
+    """The node that was told before is told again, once."""
+    alerts, trap = lane.alerts, lane.trap(point, action)
+    alert = alerts.raise_with(node(f"{point}-{action}@example.org", 0))
+    alert.await_status("exhausted", within=REPAIRED_WITHIN)
+    trap.arm()
+    alerts.client.snooze(str(alert.id), 2)
+    endure(trap, alerts, lambda: len(alert.mails) == 2)
+    alert.await_mails(2, within=REPAIRED_WITHIN)
+    alert.await_status("exhausted", within=REPAIRED_WITHIN)
+    assert len(alert.fired) == 2
+    verify(alerts, action, at_least=2)
+
+
 Scenario = Callable[[Lane, Point, Action], None]
 
 # Each scenario, and the places that it comes by.
@@ -168,6 +183,7 @@ SCENARIOS: Mapping[Scenario, Sequence[Point]] = {
     escalation_goes_on: DISPATCHING + FIRING + SENDING,
     attempt_that_is_held_escalates: CLOSING,
     answer_silences: ANSWERING,
+    snooze_is_over: TIMING,
 }
 
 

@@ -24,6 +24,7 @@ from tests.integration.conftest import (
     publisher,
     session,
     sessions,
+    shared_app,
 )
 from tests.security.conftest import quick_hashes
 
@@ -36,6 +37,7 @@ __all__ = [
     "quick_hashes",
     "session",
     "sessions",
+    "shared_app",
 ]
 
 

@@ -33,3 +33,11 @@ def test_a_user_is_named_by_an_address_in_any_case_of_letters() -> None:
     text = "{name: x, nodes: [{name: a, delay: 0, recipient: {type: user, email: ANN@EXAMPLE.org}}]}"
     definition = definition_of(read_flow(text, "x.yaml"), USER_IDS)
     assert definition["nodes"][0]["recipient"] == {"type": "user", "user_id": ANN}
+
+
+def test_what_yaml_takes_for_the_end_of_a_line_stays_what_it_is() -> None:
+    for odd in ("a\x85b", "a\u2028b", "a\u2029", "\rb"):
+        node = {"name": odd, "delay": 0, "recipient": {"type": "email", "email": "a@example.org"}}
+        written = write_flow({"name": odd, "nodes": [node]})
+        read = definition_of(read_flow(written, "x.yaml"), USER_IDS)
+        assert (read["name"], read["nodes"][0]["name"]) == (odd, odd)

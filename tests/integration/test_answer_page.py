@@ -11,10 +11,12 @@ from sqlalchemy.orm import Session
 
 from alertops.models import Execution, Membership, Outsider, TimelineEntry, User
 from alertops.services.acknowledge import acknowledge
+from alertops.services.dispatch import Dispatcher
+from alertops.services.operate import By
 from alertops.services.resolve import resolve
 from tests.integration.answering import buttons_of, member, reader, told, words_of
 from tests.integration.api_client import row_counts
-from tests.integration.world import World, node
+from tests.integration.world import Broker, World, node
 
 
 @pytest.fixture
@@ -115,7 +117,7 @@ def test_two_who_press_at_the_same_moment_make_one_answer(
 def test_whoever_was_slower_reads_who_was_faster_and_can_resolve(
     app: Flask, world: World, execution: Execution, session: Session, ben: User
 ) -> None:
-    acknowledge(session, execution.id, ben.id)
+    acknowledge(session, Dispatcher(Broker()), execution.id, By(ben.id))
     session.execute(
         update(TimelineEntry).values(at=TimelineEntry.at - func.make_interval(0, 0, 0, 0, 0, 0, 40))
     )
@@ -134,7 +136,7 @@ def test_whoever_was_slower_reads_who_was_faster_and_can_resolve(
 def test_what_is_over_says_how_it_ended_and_cannot_be_answered(
     app: Flask, execution: Execution, session: Session, ben: User
 ) -> None:
-    resolve(session, execution.id, ben.id)
+    resolve(session, Dispatcher(Broker()), execution.id, By(ben.id))
     ann = reader(app, execution)
     assert "Ben resolved it at" in ann.words()
     assert buttons_of(ann.look()) == []
@@ -162,7 +164,7 @@ def test_an_exhausted_one_with_a_newer_one_of_the_same_key_says_so(app: Flask, w
     world.start(flow, "disk")
     late = reader(app, execution).press("acknowledge")
     assert late.status_code == 409
-    assert "a newer one with the same dedup_key is open" in words_of(late)
+    assert "another execution with the same dedup_key is open" in words_of(late)
 
 
 def test_whoever_is_outside_the_team_answers_by_their_address(

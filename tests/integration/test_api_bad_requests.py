@@ -130,7 +130,7 @@ FAULTS: list[tuple[str, Any, str]] = [
     ("flow", a_flow(repeat=True), "/repeat"),
     ("flow", a_flow(repeat="1"), "/repeat"),
     ("flow", a_flow(repeat=1.0), "/repeat"),
-    ("flow", a_flow(ack_timeout_seconds=60), "/ack_timeout_seconds"),
+    ("flow", a_flow(ack_timeout_seconds=59), "/ack_timeout_seconds"),
     ("flow", a_flow(a_node(), a_node(delay_seconds="5")), "/nodes/1/delay_seconds"),
     ("flow", a_flow(a_node(delay_seconds=1.5)), "/nodes/0/delay_seconds"),
     ("flow", a_flow(a_node(delay_seconds=True)), "/nodes/0/delay_seconds"),
@@ -155,7 +155,7 @@ FAULTS: list[tuple[str, Any, str]] = [
     ("flow", retry(backoff_factor=0.5), "/nodes/0/retry/backoff_factor"),
     ("flow", retry(backoff_factor=10.5), "/nodes/0/retry/backoff_factor"),
     ("flow", retry(backoff_factor=10**400), "/nodes/0/retry/backoff_factor"),
-    ("flow", retry(jitter=0.5), "/nodes/0/retry/jitter"),
+    ("flow", retry(jitter=1.5), "/nodes/0/retry/jitter"),
     ("flow", a_flow({"name": "x", "delay_seconds": 0}), "/nodes/0/recipient"),
     ("flow", a_flow(a_node(recipient="bob@example.org")), "/nodes/0/recipient"),
     ("flow", recipient(), "/nodes/0/recipient/type"),
@@ -190,7 +190,7 @@ FAULTS: list[tuple[str, Any, str]] = [
     # answers
     ("acknowledge", {"by": "somebody else"}, "/by"),
     ("acknowledge", [], ""),
-    ("resolve", {"note": "done"}, "/note"),
+    ("resolve", {"note": ""}, "/note"),
 ]
 
 

@@ -47,7 +47,9 @@ def test_kept_promises_are_counted(finished: Execution, database_url: str) -> No
     ("damage", "said"),
     [
         pytest.param(
-            "DELETE FROM steps WHERE execution_id = :id AND number = 2", "BROKEN fired: step 2", id="lost"
+            "DELETE FROM steps WHERE execution_id = :id AND number = 2",
+            "BROKEN planned: the last step",
+            id="lost",
         ),
         pytest.param(
             "DELETE FROM attempts WHERE execution_id = :id", "BROKEN told: step 1", id="told nobody"
@@ -63,8 +65,8 @@ def test_kept_promises_are_counted(finished: Execution, database_url: str) -> No
             id="to a stranger",
         ),
         pytest.param(
-            "UPDATE executions SET status = 'acknowledged', ended_at = NULL, acknowledged_at = anchor_at"
-            " WHERE id = :id",
+            "UPDATE timeline SET event = 'acknowledged', at = at - interval '1 hour'"
+            " WHERE execution_id = :id AND event = 'exhausted'",
             "BROKEN silent: step 1",
             id="not silent",
         ),
