@@ -14,6 +14,7 @@ from alertops.escalation.flow import Flow, flow_from_json
 from alertops.escalation.preview import WhatIf
 from alertops.services.access.door import find_flow, find_team
 from alertops.services.access.permissions import Action
+from alertops.services.flows.create_flow import require_members
 from alertops.services.flows.lint_flow import lint_flow
 from alertops.services.flows.preview_flow import preview_flow
 from alertops.services.flows.revisions import newest_definition
@@ -45,6 +46,7 @@ def show(asked: dict[str, Any], flow_id: UUID) -> dict[str, Any]:
 def show_unsaved(asked: dict[str, Any], team_id: UUID) -> dict[str, Any]:
     """Show what a flow would do that is not saved. Changes nothing."""
     team = find_team(session(), asking(), team_id)
+    require_members(session(), team.id, asked["nodes"])
     described = {name: value for name, value in asked.items() if name not in _QUESTIONS}
     described["nodes"] = [{"id": str(uuid4()), **node} for node in described["nodes"]]
     definition = flow_from_json(described)

@@ -17,6 +17,7 @@ from alertops.escalation.decision import Reason
 from alertops.models import ContactMethods, Execution, Flow, Membership, Outsider, Team, User
 from alertops.services import recipients
 from alertops.services.acknowledge import acknowledge
+from alertops.services.operate import By
 from alertops.services.recipients import resolve_recipient
 from alertops.services.resolution import MAX_TARGETS, Resolution, Why
 from alertops.verify.history import within
@@ -199,7 +200,7 @@ def test_who_answers_before_it_is_not_told_on_a_later_method(world: World) -> No
     wants(world, ann, by_mail(), by_webhook("ann", after=120))
     execution = fired(world, user(ann))
     world.send(execution, 1)
-    acknowledge(world.session, execution.id, ann)
+    acknowledge(world.session, world.dispatcher, execution.id, By(ann))
     world.pass_time(execution, 300)
     assert world.send(execution, 1, target=2) is Reason.STALE
     assert [attempt.status for attempt in world.attempts(execution)] == ["delivered", "cancelled"]

@@ -41,7 +41,7 @@ from tests.stateful.outside import Mood, resolve
 from tests.stateful.playground import MOVES_OF_A_SEND, Playground
 from tests.stateful.strands import reach
 
-SERVICES_THAT_STOP = ("answer", "claim_attempt", "fire_step", "record_outcome", "send_attempt")
+SERVICES_THAT_STOP = ("operate", "claim_attempt", "fire_step", "record_outcome", "send_attempt")
 
 settings.register_profile("suite-stateful", max_examples=25, stateful_step_count=25, derandomize=True)
 settings.register_profile("deep", max_examples=2500, stateful_step_count=60)

@@ -32,7 +32,7 @@ def create_flow(
     was deleted a moment ago.
     """
     keep_team(session, team_id)
-    _require_members(session, team_id, nodes)
+    require_members(session, team_id, nodes)
     definition = flow_from_json(
         {
             **settings,
@@ -46,7 +46,8 @@ def create_flow(
     return flow
 
 
-def _require_members(session: Session, team_id: UUID, nodes: Sequence[Mapping[str, Any]]) -> None:
+def require_members(session: Session, team_id: UUID, nodes: Sequence[Mapping[str, Any]]) -> None:
+    """Raise `InvalidInputError` for each node that names a user who is not a member of the team."""
     named = [(f"/nodes/{position}/recipient", node["recipient"]) for position, node in enumerate(nodes)]
     faults = stranger_faults(session, team_id, named)
     if faults:
