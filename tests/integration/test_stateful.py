@@ -40,6 +40,7 @@ from tests.stateful.oracle import JITTER, Fate
 from tests.stateful.outside import Mood, resolve
 from tests.stateful.playground import MOVES_OF_A_SEND, Playground
 from tests.stateful.strands import reach
+from tests.unit.test_machine_histories import numbered
 
 SERVICES_THAT_STOP = ("operate", "claim_attempt", "fire_step", "record_outcome", "send_attempt")
 
@@ -71,7 +72,7 @@ flows = st.builds(
         ),
         min_size=1,
         max_size=3,
-    ).map(tuple),
+    ).map(numbered),
     repeat=st.integers(0, 1),
 )
 # What is uncertain has the most to be got wrong.
