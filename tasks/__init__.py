@@ -11,6 +11,7 @@ publisher.py    publishing with pipelined confirms; nothing unroutable is lost i
 gathering.py    a batch is written to the socket in a few large pieces
 depths.py       how many messages wait in each queue, for recovery and for /metrics
 fire_step.py    thin tasks: take a key, call one service
+fire_timer.py
 send_attempt.py
 send_letter.py
 recover.py

@@ -6,6 +6,9 @@ An alert's way:
     fire_step.py         a step that came due fires: its recipient resolves (recipients.py) to attempts
     send_attempt.py      an attempt is claimed, sent and recorded
     acknowledge.py       somebody took it: silence; resolve.py: it is over
+    operate.py           the one path of these and of cancel, snooze, unsnooze, escalate, reassign and rebase
+    fire_timer.py        it comes back, or is resolved, when nobody did anything by then
+    replay.py            the same alert once more; add_note.py: what people write beside it
     backlog.py           whether what is overdue stands in a queue, or is lost
     broker_epoch.py      whether the broker still has our messages, or is an empty one
     recover.py           what should have fired and did not is dispatched again
