@@ -11,6 +11,8 @@ import pytest
 from alertops.escalation.diff import diff
 from alertops.escalation.flow import flow_to_json
 from alertops.escalation.plan import Course, plan
+from alertops.escalation.preview import Target, preview
+from alertops.escalation.states import ExecutionStatus
 from alertops.flow_files.definition import content_of, definition_of, flow_of
 from alertops.flow_files.read import read_flow, read_flow_file
 from alertops.flow_files.write import write_flow
@@ -48,6 +50,21 @@ def test_a_recipe_is_planned_as_it_says(recipe: Path) -> None:
     steps = list(plan(flow, Course(anchor)))
     assert len(steps) == len(flow.nodes) * (flow.repeat + 1)
     assert steps[-1].due_at - anchor == ENDS[recipe.stem]
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.stem)
+def test_a_recipe_is_previewed_to_its_end(recipe: Path) -> None:
+    """Nobody answers, and every message arrives: each node fires when it says, and then it is over."""
+    flow = flow_of(definition_of(read_flow_file(recipe), USER_IDS))
+    start = datetime(2026, 1, 31, tzinfo=UTC)
+    told = preview(flow, start, lambda node, _: [Target("email", f"{node.name}@example.org")])
+    fired = [entry for entry in told.entries if entry.event == "step_fired"]
+    assert [(step.node_name, step.at) for step in fired] == [
+        (step.node_name, step.due_at) for step in plan(flow, Course(start))
+    ]
+    assert len([entry for entry in told.entries if entry.event == "attempt_delivered"]) == len(fired)
+    ends = {None: ExecutionStatus.EXHAUSTED}.get(flow.resolve_after_seconds, ExecutionStatus.RESOLVED)
+    assert told.status is ends
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.stem)
