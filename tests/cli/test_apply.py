@@ -226,3 +226,15 @@ def test_files_are_checked_without_anybody_being_asked(folder: Folder, api: str)
     assert folder.terminal.text("flow", "lint", file, "--offline") == "1 files, 0 warnings\n"
     folder.write("db.yaml", DATABASE.replace("delay: 0", "delay: soon"))
     assert "Must be a duration" in folder.terminal.text("flow", "lint", folder.path, "--offline", exit_code=6)
+
+
+def test_a_flow_is_previewed_as_the_api_has_it_saved_or_not(folder: Folder) -> None:
+    file = folder.write("db.yaml", DATABASE)
+    asked = ("--start", "2030-01-01T00:00:00Z", "--fail", "1", "--acknowledge-at", "1h")
+    unsaved = folder.terminal.json("preview", file, *asked)
+    folder.apply("--yes")
+    saved = folder.terminal.json("preview", "Database", *asked)
+    assert (unsaved["revision_number"], saved["revision_number"]) == (None, 1)
+    assert unsaved["timeline"] == saved["timeline"]
+    assert {"step_fired", "attempt_failed"} <= {entry["event"] for entry in saved["timeline"]}
+    assert "attempt failed" in folder.terminal.text("preview", "Database", *asked)
