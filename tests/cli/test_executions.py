@@ -132,3 +132,21 @@ def test_an_answer_that_is_no_api_is_told(terminal: Terminal, monkeypatch: pytes
         assert "cannot answer now: status 502" in terminal.text("team", "list", exit_code=3)
         server.say(302, "", headers={"Location": "http://elsewhere/"})
         assert "is not the AlertOps API" in terminal.text("team", "list", exit_code=3)
+
+
+def test_what_runs_is_taken_hold_of(terminal: Terminal, ann: Person, flow: dict[str, Any]) -> None:
+    """Every operation, as the API has it."""
+    id_ = terminal.json("trigger", "Database", "disk full")["id"]
+    assert terminal.json("escalate", id_)["changed"]
+    assert terminal.json("snooze", id_, "--for", "30m", "--reason", "known")["status"] == "snoozed"
+    assert terminal.json("unsnooze", id_)["status"] == "running"
+    changed = ann.call("PATCH", f"/flows/{flow['id']}", {"repeat": 1}, headers={"If-Match": "*"})
+    assert changed.status_code == 200
+    assert terminal.json("rebase", id_, "--yes")["changed"]
+    assert terminal.json("reassign", id_, "--user", "ann@example.org")["changed"]
+    assert terminal.json("note", id_, "on it")["detail"] == {"text": "on it"}
+    assert terminal.json("cancel", id_, "--reason", "a drill")["status"] == "cancelled"
+    assert terminal.json("replay", id_)["replay_of"] == id_
+    refused = terminal.run("snooze", id_, "--for", "30m")
+    assert refused.exit_code == 1
+    assert "cancelled" in refused.stderr
