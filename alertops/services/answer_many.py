@@ -15,11 +15,11 @@ from uuid import UUID
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from alertops.errors import ConflictError, NotFoundError
+from alertops.errors import ConflictError, InvalidInputError, NotFoundError
 from alertops.escalation.events import Acknowledge, Resolve
 from alertops.escalation.operations import POSSIBLE
 from alertops.escalation.states import ExecutionStatus
-from alertops.models import Execution
+from alertops.models import Execution, Flow
 from alertops.services.dispatch import Dispatcher
 from alertops.services.operate import By, operate
 
@@ -63,14 +63,17 @@ class ManyAnswered:
 def acknowledge_many(
     session: Session, dispatcher: Dispatcher, team_id: UUID, which: Filter, by: By
 ) -> ManyAnswered:
-    """Acknowledge those that can be and are not, the oldest first, `MAX_AT_ONCE` at most."""
+    """Acknowledge those that can be and are not, the oldest first, `MAX_AT_ONCE` at most.
+
+    Raises `InvalidInputError` when the filter names an execution or a flow that the team does not have.
+    """
     return _answer(session, dispatcher, team_id, which, by, operation=Acknowledge())
 
 
 def resolve_many(
     session: Session, dispatcher: Dispatcher, team_id: UUID, which: Filter, by: By
 ) -> ManyAnswered:
-    """Resolve those that can be and are not, the oldest first, `MAX_AT_ONCE` at most."""
+    """Resolve those that can be and are not, as `acknowledge_many` does."""
     return _answer(session, dispatcher, team_id, which, by, operation=Resolve())
 
 
@@ -83,6 +86,7 @@ def _answer(
     *,
     operation: Acknowledge | Resolve,
 ) -> ManyAnswered:
+    _require_named(session, team_id, which)
     open_states = POSSIBLE[type(operation)] - {_DONE[type(operation)]}
     query = select(Execution.id).where(Execution.team_id == team_id, Execution.status.in_(open_states))
     oldest_first = query.order_by(Execution.created_at, Execution.id).limit(MAX_AT_ONCE + 1)
@@ -93,6 +97,24 @@ def _answer(
         changed = _answer_one(session, dispatcher, execution_id, operation, by)
         (answered.changed if changed else answered.unchanged).append(execution_id)
     return answered
+
+
+def _require_named(session: Session, team_id: UUID, which: Filter) -> None:
+    """Whoever names what is not there is told so, rather than that nothing had to be done."""
+    ids = which.ids or ()
+    here = select(Execution.id).where(Execution.team_id == team_id, Execution.id.in_(ids))
+    known = set(session.scalars(here)) if ids else set()
+    faults = [
+        (f"/ids/{place}", "There is no such execution in this team.")
+        for place, id_ in enumerate(ids)
+        if id_ not in known
+    ]
+    flow = select(Flow.id).where(Flow.team_id == team_id, Flow.id == which.flow_id)
+    if which.flow_id is not None and session.scalar(flow) is None:
+        faults.append(("/flow_id", "There is no such flow in this team."))
+    if faults:
+        session.rollback()
+        raise InvalidInputError(*faults[0], *faults[1:])
 
 
 def _answer_one(

@@ -123,6 +123,8 @@ def test_many_are_answered_by_what_they_have_in_common(ann: Person, flow: dict[s
     ended = ann.post(f"/teams/{team}/executions/resolve", {"ids": raised, "note": "over"}).json or {}
     assert sorted(ended["changed"]) == sorted(raised)
     assert_problem(ann.post(f"/teams/{team}/executions/resolve", {"note": "all"}), 422)
+    problem = assert_problem(ann.post(f"/teams/{team}/executions/resolve", {"ids": [raised[0], team]}), 422)
+    assert [error["pointer"] for error in problem["errors"]] == ["/ids/1"]
 
 
 def test_a_preview_tells_what_would_happen(ann: Person, team: str, flow: dict[str, Any]) -> None:
