@@ -9,7 +9,7 @@ from zoneinfo import available_timezones
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from alertops.escalation.contact import MAX_AFTER_SECONDS, MAX_METHODS
-from alertops.escalation.quiet import DAYS
+from alertops.escalation.hours import DAYS
 from alertops.models.execution import SEVERITIES
 from api.fields import ClockTime, Distinct, OneOf, WebhookUrl, WholeNumber
 
