@@ -10,6 +10,7 @@ from alertops.models.flow import Flow, FlowNode, FlowRevision
 from alertops.models.invitation import Invitation
 from alertops.models.letter import Letter, MailToken
 from alertops.models.login_session import LoginSession
+from alertops.models.maintenance import MaintenanceWindow
 from alertops.models.outsider import Outsider
 from alertops.models.recovery_total import RecoveryTotal
 from alertops.models.team import Membership, Team
@@ -32,6 +33,7 @@ __all__ = [
     "Letter",
     "LoginSession",
     "MailToken",
+    "MaintenanceWindow",
     "Membership",
     "Outsider",
     "RecoveryTotal",

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy import (
     ARRAY,
+    Boolean,
+    ColumnElement,
     Integer,
     Select,
     String,
@@ -21,8 +24,10 @@ from sqlalchemy import (
     Uuid,
     bindparam,
     column,
+    exists,
     func,
     literal,
+    literal_column,
     select,
     text,
     true,
@@ -34,8 +39,9 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
 from alertops.escalation.states import OPEN_FOR_DEDUPLICATION, ExecutionStatus
-from alertops.models import Execution, Flow
+from alertops.models import Execution, Flow, MaintenanceWindow
 from alertops.services.alerts import DedupKey, Group
+from alertops.services.maintenance.in_force import perhaps_in_force
 
 _EXECUTIONS, _FLOWS = (cast(Table, model.__table__) for model in (Execution, Flow))
 _OPEN = ", ".join(f"'{status}'" for status in OPEN_FOR_DEDUPLICATION)
@@ -43,6 +49,7 @@ _OPEN = ", ".join(f"'{status}'" for status in OPEN_FOR_DEDUPLICATION)
 
 # SQLAlchemy keeps the names of columns for itself.
 _EACH = "each_"
+_MAINTENANCE = "perhaps_in_maintenance"
 
 
 def _wanted(**columns: Any) -> Any:
@@ -88,9 +95,17 @@ def _inserting() -> Any:
             index_elements=["flow_id", "dedup_key"],
             index_where=text(f"dedup_key IS NOT NULL AND status IN ({_OPEN})"),
         )
-        .returning(*_EXECUTIONS.c)
+        .returning(*_EXECUTIONS.c, _in_maintenance())
     )
-    return select(Execution).from_statement(inserting)
+    return select(Execution, column(_MAINTENANCE, Boolean())).from_statement(inserting)
+
+
+def _in_maintenance() -> Any:
+    """Whether a maintenance window may be in force: hardly ever, and asked in the same breath."""
+    # By its name: SQLAlchemy knows no correlation in RETURNING, and would join the table a second time.
+    inserted: ColumnElement[UUID] = literal_column("executions.team_id", Uuid())
+    mine = (MaintenanceWindow.team_id == inserted) & perhaps_in_force(func.now())
+    return exists().where(mine).label(_MAINTENANCE)
 
 
 def _locking() -> Select[Execution]:
@@ -122,7 +137,15 @@ def _counting() -> Update:
 _INSERT, _LOCK, _COUNT = _inserting(), _locking(), _counting()
 
 
-def insert_executions(session: Session, groups: Sequence[Group]) -> dict[UUID, Execution]:
+@dataclass(frozen=True)
+class Opened:
+    """An execution that was inserted, and whether its team has a maintenance window that it may be in."""
+
+    execution: Execution
+    perhaps_in_maintenance: bool
+
+
+def insert_executions(session: Session, groups: Sequence[Group]) -> dict[UUID, Opened]:
     """Those that could be opened, by id: where none with the key is open, and the flow is in use.
 
     The flow's row is locked FOR KEY SHARE: an edit passes, and is frozen whole or not at all; archiving waits
@@ -138,7 +161,7 @@ def insert_executions(session: Session, groups: Sequence[Group]) -> dict[UUID, E
         details=(json.dumps(alert.details) for alert in alerts),
         alert_count=(len(group.requests) for group in groups),
     )
-    return {execution.id: execution for execution in session.scalars(_INSERT, arrays)}
+    return {execution.id: Opened(execution, met) for execution, met in session.execute(_INSERT, arrays)}
 
 
 def lock_open(session: Session, keys: Sequence[DedupKey]) -> dict[DedupKey | None, Execution]:

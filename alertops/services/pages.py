@@ -15,11 +15,21 @@ from uuid import UUID
 from sqlalchemy import Select, select, tuple_
 from sqlalchemy.orm import Session, defer, joinedload
 
-from alertops.models import ApiKey, Execution, Flow, FlowRevision, Invitation, Outsider, Team, TimelineEntry
+from alertops.models import (
+    ApiKey,
+    Execution,
+    Flow,
+    FlowRevision,
+    Invitation,
+    MaintenanceWindow,
+    Outsider,
+    Team,
+    TimelineEntry,
+)
 from alertops.services.access.actor import Actor
 from alertops.services.access.door import seen_by
 
-M = TypeVar("M", Team, Flow, Execution, Invitation, Outsider, ApiKey)
+M = TypeVar("M", Team, Flow, Execution, Invitation, Outsider, ApiKey, MaintenanceWindow)
 Row = TypeVar("Row")
 Spot = TypeVar("Spot")
 
@@ -110,6 +120,14 @@ def api_keys_of(
 ) -> Page[ApiKey, Place]:
     """The team's keys, newest first, those too that open nothing any more."""
     return _newest_first(session, select(ApiKey).where(ApiKey.team_id == team_id), ApiKey, after, limit)
+
+
+def maintenance_windows_of(
+    session: Session, team_id: UUID, *, limit: int, after: Place | None = None
+) -> Page[MaintenanceWindow, Place]:
+    """The team's maintenance windows, newest first, those too that are over."""
+    query = select(MaintenanceWindow).where(MaintenanceWindow.team_id == team_id)
+    return _newest_first(session, query, MaintenanceWindow, after, limit)
 
 
 def _newest_first(

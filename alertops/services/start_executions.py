@@ -23,6 +23,7 @@ from alertops.models import Execution, Flow
 from alertops.services.alerts import Group, StartRequest, grouped
 from alertops.services.begin_executions import Entry, commit, insert_beginnings, started, tell_all
 from alertops.services.dispatch import Dispatcher
+from alertops.services.maintenance.meet import meet_maintenance
 from alertops.services.open_or_join import count_alerts, insert_executions, lock_open
 
 # Between "an execution with this key is open" and our lock on it, it may be answered and closed, and
@@ -45,6 +46,7 @@ class _Found:
     group: Group
     execution: Execution
     opened: bool
+    perhaps_in_maintenance: bool = False
 
     def started(self) -> Iterator[tuple[int, Started]]:
         """What to answer each of its alerts, by its place in the batch: one opens, the others join."""
@@ -87,8 +89,9 @@ def _open_or_join(session: Session, groups: Sequence[Group]) -> list[_Found]:
     opened = insert_executions(session, groups)
     keys = [group.key for group in groups if group.key is not None and group.new_id not in opened]
     joined = lock_open(session, keys)
+    found = ((group, opened[group.new_id]) for group in groups if group.new_id in opened)
     return [
-        *(_Found(group, opened[group.new_id], True) for group in groups if group.new_id in opened),
+        *(_Found(group, one.execution, True, one.perhaps_in_maintenance) for group, one in found),
         *(_Found(group, joined[group.key], False) for group in groups if group.key in joined),
     ]
 
@@ -99,6 +102,8 @@ def _commit(session: Session, dispatcher: Dispatcher, found: Sequence[_Found], a
     wake_ups = insert_beginnings(session, opened)
     count_alerts(session, joined)
     moment = tell_all(session, [entry for one in found for entry in one.entries()], actor_id)
+    perhaps_in_maintenance = [one.execution for one in found if one.perhaps_in_maintenance]
+    wake_ups = meet_maintenance(session, perhaps_in_maintenance, wake_ups)
     commit(session, opened=opened, joined=joined)
     dispatcher.dispatch(session, wake_ups, moment=moment)
 

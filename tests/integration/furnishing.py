@@ -22,6 +22,7 @@ from alertops.models import (
     Letter,
     LoginSession,
     MailToken,
+    MaintenanceWindow,
     Membership,
     Outsider,
     Step,
@@ -60,6 +61,14 @@ def furnish(session: Session, name: str) -> Tenant:
             ),
             ApiKey(
                 team_id=team.id, name=name, prefix=name, hash=_hash(), scopes=["read"], created_by=user.id
+            ),
+            MaintenanceWindow(
+                team_id=team.id,
+                name=name,
+                mode="hold",
+                starts_at=datetime.now(UTC),
+                ends_at=_soon(),
+                created_by=user.id,
             ),
             AuditEntry(
                 team_id=team.id,

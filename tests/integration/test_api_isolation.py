@@ -18,6 +18,12 @@ from alertops.services.access import door
 from tests.integration.api_client import API, Person, a_flow, a_node, assert_problem, person, row_counts
 
 # What a route needs in its body to get past validation; a new route with a body must be added here.
+MAINTENANCE = {
+    "name": "mine",
+    "mode": "drop",
+    "starts_at": "2099-01-01T00:00:00Z",
+    "ends_at": "2099-01-02T00:00:00Z",
+}
 BODIES: dict[str, Any] = {
     "flows.create": a_flow(),
     "preview.show_unsaved": a_flow(),
@@ -40,6 +46,7 @@ BODIES: dict[str, Any] = {
     "members.change": {"role": "viewer"},
     "members.hand_over_team": {"user_id": str(uuid4())},
     "api_keys.create": {"name": "mine", "scopes": ["manage"]},
+    "maintenance.declare": MAINTENANCE,
 }
 # For people who are not logged in; by the token of a mail, if by anything.
 PUBLIC = {"auth", "received_invitations", "addressed"}
@@ -94,6 +101,7 @@ def ids(app: Flask, session: Session) -> dict[str, Any]:
         "session_id": str(ann.session_id),
         "user_id": str(ann.id),
         "key_id": ann.make(f"/teams/{team}/api-keys", {"name": "CI", "scopes": ["trigger"]})["id"],
+        "window_id": ann.make(f"/teams/{team}/maintenance-windows", MAINTENANCE)["id"],
     }
 
 

@@ -15,7 +15,7 @@ from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
 from alertops.db import Base
-from alertops.models import ApiKey, Invitation, Membership, Outsider, Team
+from alertops.models import ApiKey, Invitation, MaintenanceWindow, Membership, Outsider, Team
 from alertops.models.api_key import Scope
 from alertops.models.letter import LetterKind
 from alertops.models.team import Role
@@ -84,6 +84,7 @@ class Stage:
                 "execution_id": execution_id,
                 "number": 1,
                 "key_id": key_ids[0],
+                "window_id": self._window(team.id),
                 **self._addressed(team.id),
                 "heir_id": str(self.people["heir"].id),
             },
@@ -115,6 +116,20 @@ class Stage:
         used = {"created_by": self.people[Role.OWNER].id, "last_used_at": text("now()")}
         made: UUID = self.session.scalars(insert(ApiKey).values(row | used).returning(ApiKey.id)).one()
         return made
+
+    def _window(self, team_id: UUID) -> UUID:
+        later = text("now() + interval '1 day'")
+        window = MaintenanceWindow(
+            team_id=team_id,
+            name="Nightly",
+            mode="hold",
+            starts_at=later,
+            hours={"from": "03:00", "to": "04:00", "time_zone": "UTC", "days": None},
+            created_by=self.people[Role.OWNER].id,
+        )
+        self.session.add(window)
+        self.session.flush()
+        return window.id
 
     def _flow(self, team_id: UUID) -> tuple[UUID, list[UUID], UUID]:
         usual = {"retry": {}, "on_failure": "escalate", "on_unknown": "resend"}

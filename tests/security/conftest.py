@@ -59,6 +59,14 @@ def somebody(app: Flask, name: str) -> Person:
     return made
 
 
+_MAINTENANCE = {
+    "name": "Nightly",
+    "mode": "hold",
+    "starts_at": "2099-01-01T00:00:00Z",
+    "ends_at": "2099-01-02T00:00:00Z",
+}
+
+
 def place(app: Flask, name: str) -> Place:
     owner = somebody(app, name)
     team = owner.make("/teams", {"name": name})["id"]
@@ -73,6 +81,7 @@ def place(app: Flask, name: str) -> Place:
         "session_id": str(owner.session_id),
         "user_id": str(owner.id),
         "key_id": owner.make(f"/teams/{team}/api-keys", {"name": "CI", "scopes": ["read"]})["id"],
+        "window_id": owner.make(f"/teams/{team}/maintenance-windows", _MAINTENANCE)["id"],
         "invitation_id": _invite(owner, team, f"{name}-1"),
         "outsider_id": _outsider(app, team, f"{name}-1"),
         # Of no mail: what is behind a good one is not another team's to begin with.
@@ -92,6 +101,7 @@ def second_of_each(app: Flask, place: Place) -> None:
     renamed = owner.call("PATCH", f"/flows/{ids['flow_id']}", {"name": "Another"}, headers={"If-Match": "*"})
     assert renamed.status_code == 200
     owner.make(f"/teams/{team}/api-keys", {"name": "Another", "scopes": ["read"]})
+    owner.make(f"/teams/{team}/maintenance-windows", _MAINTENANCE)
     _invite(owner, team, "another")
     _outsider(app, team, "another")
     member = person(app, f"member-of-{team}")

@@ -24,6 +24,7 @@ class Action(StrEnum):
     RAISE_ALERT = "raise_alert"
     ANSWER = "answer"
     EDIT_FLOWS = "edit_flows"
+    DECLARE_MAINTENANCE = "declare_maintenance"
     LEAVE = "leave"
     RENAME_TEAM = "rename_team"
     MANAGE_MEMBERS = "manage_members"
@@ -52,6 +53,9 @@ PERMISSIONS: dict[Action, Rule] = {
     Action.RAISE_ALERT: Rule("raise alerts", Role.MEMBER, frozenset({Scope.TRIGGER, Scope.MANAGE})),
     Action.ANSWER: Rule("acknowledge and resolve executions", Role.MEMBER, frozenset({Scope.MANAGE})),
     Action.EDIT_FLOWS: Rule("create, change and archive flows", Role.MEMBER, frozenset({Scope.MANAGE})),
+    Action.DECLARE_MAINTENANCE: Rule(
+        "declare maintenance, and end it", Role.MEMBER, frozenset({Scope.MANAGE})
+    ),
     Action.RENAME_TEAM: Rule("rename the team", Role.ADMIN),
     Action.MANAGE_MEMBERS: Rule("invite people, remove members and change their roles", Role.ADMIN),
     Action.MANAGE_KEYS: Rule("make and revoke API keys", Role.ADMIN),
