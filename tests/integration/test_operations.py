@@ -353,6 +353,28 @@ def test_a_rebase_for_a_revision_that_is_not_the_newest_is_refused(world: World,
         do(world, rebase, running, 1)
 
 
+# ---- who, and why
+
+
+@pytest.mark.parametrize("acknowledged", [False, True])
+@pytest.mark.parametrize("verb", [escalate, reassign_to_flow, rebase])
+def test_who_changed_the_course_and_why_is_told_once(
+    world: World, running: Execution, verb: Any, acknowledged: bool
+) -> None:
+    if acknowledged:
+        do(world, acknowledge, running)
+    add_node(world.session, flow_of(world, running), editor(world), added("x"))
+    arguments = {
+        escalate: 3 if acknowledged else 2,
+        reassign_to_flow: world.flow(node("y", 30)).id,
+        rebase: 2,
+    }
+    assert do(world, verb, running, arguments[verb], note="why").changed
+    query = select(TimelineEntry).where(TimelineEntry.execution_id == running.id)
+    said = [entry for entry in world.session.scalars(query) if entry.detail.get("note") == "why"]
+    assert [entry.actor_id for entry in said] == [world.owner.id]
+
+
 # ---- replay, notes, cancel
 
 
