@@ -7,7 +7,7 @@ can lose a wake-up, which recovery repairs, but never the row that it was for.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -46,6 +46,15 @@ class Applied:
     wake_ups: list[WakeUp]
 
 
+@dataclass(frozen=True)
+class _By:
+    """Why the course of an execution changes, and who has it changed, with which words."""
+
+    reason: Reason
+    actor_id: UUID | None = None
+    said: Mapping[str, Any] = field(default_factory=dict)
+
+
 def apply(
     session: Session,
     execution: Execution,
@@ -59,11 +68,12 @@ def apply(
 
     `attempt` is the one that the event was about. Claims, ends and waking again are not effects on
     the escalation but on the caller's own attempt; the caller has carried them out already. `said` is what
-    the timeline is to tell beside the transition.
+    the timeline is to tell beside the transition; beside the change of course, when there is none.
     """
     wake_ups: list[WakeUp] = []
+    by = _By(decision.reason) if decision.to else _By(decision.reason, actor_id, said or {})
     for effect in decision.effects:
-        woken = _apply_effect(session, execution, effect, attempt, decision.reason)
+        woken = _apply_effect(session, execution, effect, attempt, by)
         if woken is None:
             return Applied(False, [])
         wake_ups += woken
@@ -73,7 +83,7 @@ def apply(
 
 
 def _apply_effect(
-    session: Session, execution: Execution, effect: Effect, attempt: Attempt | None, reason: Reason
+    session: Session, execution: Execution, effect: Effect, attempt: Attempt | None, by: _By
 ) -> list[WakeUp] | None:
     """The wake-ups that the effect calls for; None when its guard did not hold."""
     match effect:
@@ -86,7 +96,7 @@ def _apply_effect(
             transitions.cancel_timers(session, execution.id, kinds)
             return []
         case SetCourse():
-            _set_course(session, execution, effect, reason)
+            _set_course(session, execution, effect, by)
             return []
         case CancelWaiting():
             transitions.cancel_waiting_steps(session, execution.id)
@@ -122,23 +132,21 @@ def _apply_to_step(session: Session, execution: Execution, effect: Effect) -> li
             return []
 
 
-def _set_course(session: Session, execution: Execution, effect: SetCourse, reason: Reason) -> None:
+def _set_course(session: Session, execution: Execution, effect: SetCourse, by: _By) -> None:
     """Told with all that due times follow from, so that they can be checked long afterwards."""
     course = effect.course
     transitions.set_course(session, execution.id, course)
-    tell(
-        session,
-        execution.id,
-        "course_changed",
-        anchor_at=course.anchor_at.isoformat(),
-        not_before_at=course.not_before.isoformat() if course.not_before else None,
-        reason=reason.value,
-        from_step=effect.from_step,
-        first_step=execution.first_step,
-        flow_id=str(execution.flow_id),
-        revision=revision_run(execution),
-        definition=execution.definition,
-    )
+    facts = {
+        "anchor_at": course.anchor_at.isoformat(),
+        "not_before_at": course.not_before.isoformat() if course.not_before else None,
+        "reason": by.reason.value,
+        "from_step": effect.from_step,
+        "first_step": execution.first_step,
+        "flow_id": str(execution.flow_id),
+        "revision": revision_run(execution),
+        "definition": execution.definition,
+    }
+    tell(session, execution.id, "course_changed", actor_id=by.actor_id, **{**by.said, **facts})
 
 
 def _insert_retry(session: Session, retry: RetryAttempt, failed: Attempt | None) -> WakeUp:

@@ -16,13 +16,14 @@ from sqlalchemy import select, text
 
 from alertops.models import Attempt, Execution, Step
 from alertops.services.dispatch import FIRE_STEP, SEND_ATTEMPT
-from deploy.chaos import link_faults, mailboxes, schedule
+from deploy.chaos import link_faults, machines, mailboxes, schedule
 from deploy.chaos.clock import Clock
 from deploy.chaos.points import frozen_at_a_point, killed_at_a_point
 from deploy.chaos.schedule import HOSTS, WIPE, PlannedFault
 from deploy.chaos.system import System, revive
 from deploy.local import processes
 from deploy.local.errors import LocalStackError
+from deploy.local.hook_sink import Reply
 from deploy.local.server import Server
 from deploy.local.service import Service
 from deploy.local.smtp_sink import Behaviour, Drop, Hang, Refuse
@@ -33,6 +34,8 @@ END_OTHER_SESSIONS = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid()
 """
+# What each kind of worker is given.
+TAKES_FROM = {"fire": "fire", "send": "send.email", "hook": "send.webhook"}
 COPIES = 3
 AT_ONCE = 60
 MINUTES_WRONG = 3
@@ -60,7 +63,7 @@ def _host_killed(system: System, fault: PlannedFault) -> None:
 def _worker_deafened(system: System, fault: PlannedFault) -> None:
     """It is up, and is given nothing any more, until it finds that out and ends by itself."""
     worker = system.worker(fault.target)
-    queue = schedule.QUEUES[fault.target.startswith("send")]
+    queue = TAKES_FROM[fault.target.partition("@")[0]]
     _in_time(lambda: system.deafen(fault.target, queue), OBEYED_SECONDS, f"{fault.target} to be deafened")
     _in_time(lambda: not worker.running, DEAF_SECONDS, f"the end of {fault.target}, which is deaf")
     time.sleep(fault.seconds)
@@ -181,29 +184,36 @@ def _wake_ups_duplicated(system: System, _fault: PlannedFault) -> None:
     with system.sessions() as session:
         waiting = select(Step.execution_id, Step.number).where(Step.status == "waiting").limit(AT_ONCE)
         steps = [[str(id_), number] for id_, number in session.execute(waiting)]
-        unfinished = (
-            select(Attempt.execution_id, Attempt.step_number, Attempt.target_number, Attempt.number)
-            .where(Attempt.finished_at.is_(None))
-            .limit(AT_ONCE)
-        )
-        attempts = [[str(key[0]), *key[1:]] for key in session.execute(unfinished)]
+        unfinished = select(Attempt).where(Attempt.finished_at.is_(None)).limit(AT_ONCE)
+        attempts = list(session.scalars(unfinished))
     system.publish(FIRE_STEP, "fire", steps * COPIES)
-    system.publish(SEND_ATTEMPT, "send.email", attempts * COPIES)
+    _publish_attempts(system, attempts * COPIES)
 
 
 def _stale_wake_ups(system: System, _fault: PlannedFault) -> None:
     """Of executions that have come to their end, and of steps that have fired."""
     with system.sessions() as session:
         done = (
-            select(Attempt.execution_id, Attempt.step_number, Attempt.target_number, Attempt.number)
+            select(Attempt)
             .join(Execution, Execution.id == Attempt.execution_id)
             .where(Attempt.finished_at.is_not(None))
             .order_by(Attempt.finished_at.desc())
             .limit(AT_ONCE)
         )
-        attempts = [[str(key[0]), *key[1:]] for key in session.execute(done)]
-    system.publish(SEND_ATTEMPT, "send.email", attempts)
-    system.publish(FIRE_STEP, "fire", [key[:2] for key in attempts])
+        attempts = list(session.scalars(done))
+    _publish_attempts(system, attempts)
+    system.publish(FIRE_STEP, "fire", [[str(a.execution_id), a.step_number] for a in attempts])
+
+
+def _publish_attempts(system: System, attempts: Sequence[Attempt]) -> None:
+    """Each on the queue of its channel."""
+    for channel in sorted({attempt.channel for attempt in attempts}):
+        keys = [
+            [str(a.execution_id), a.step_number, a.target_number, a.number]
+            for a in attempts
+            if a.channel == channel
+        ]
+        system.publish(SEND_ATTEMPT, f"send.{channel}", keys)
 
 
 def _queue_purged(system: System, fault: PlannedFault) -> None:
@@ -220,6 +230,17 @@ def _mail_server(behaviour: Behaviour) -> Injection:
         mailboxes.all_alike(system.sink, behaviour)
         time.sleep(fault.seconds)
         mailboxes.as_usual(system.sink)
+
+    return inject
+
+
+def _machines(reply: Reply) -> Injection:
+    def inject(system: System, fault: PlannedFault) -> None:
+        if system.machines is None:
+            raise LocalStackError("no flow of this run has webhooks")
+        system.machines.all_alike(reply)
+        time.sleep(fault.seconds)
+        system.machines.all_alike(None)
 
     return inject
 
@@ -261,6 +282,8 @@ INJECTIONS: Mapping[str, Injection] = {
     "mail server hangs": _mail_server(Hang(mailboxes.TOO_LONG)),
     "mail server refuses": _mail_server(Refuse(421)),
     "mail server drops": _mail_server(Drop()),
+    "machines hang": _machines(machines.HANGS),
+    "machines refuse": _machines(machines.BUSY),
     WIPE: _broker_wiped,
 }
 

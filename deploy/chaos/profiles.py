@@ -54,12 +54,12 @@ class Profile:
 PROFILES = {
     "short": Profile(
         executions=300,
-        faults=36,
+        faults=39,
         wipes=1,
         undisturbed_seconds=10,
         judges_lateness=False,
         fewest_nodes=2,
-        burst_faults=12,
+        burst_faults=13,
     ),
     "standard": Profile(executions=3_000, faults=150, wipes=5, undisturbed_seconds=30, judges_lateness=True),
     "long": Profile(executions=10_000, faults=500, wipes=20, undisturbed_seconds=60, judges_lateness=True),

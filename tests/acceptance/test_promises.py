@@ -13,7 +13,7 @@ from alertops.escalation.flow import Flow, Node, OnUnknown
 from alertops.escalation.plan import Course
 from alertops.models import Attempt, Execution, Step, Timer
 from alertops.verify.history import History, Span, Stretch, within
-from deploy.local.promises import Mail, Target, Verdict, judge
+from deploy.local.promises import Message, Target, Verdict, judge
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 PATIENCE = timedelta(seconds=2)
@@ -42,7 +42,7 @@ class Seen:
     """All that is known of one execution, from both sides."""
 
     history: History
-    mails: list[Mail]
+    mails: list[Message]
 
     @property
     def steps(self) -> Sequence[Step]:
@@ -93,7 +93,7 @@ def kept() -> Seen:
         for n in (1, 2)
     ]
     mails = [
-        Mail(at(10 * n + 0.2), f"<{n}@test>", Target(execution.id, n, 1), 1, f"{n}@example.org")
+        Message(at(10 * n + 0.2), f"<{n}@test>", Target(execution.id, n, 1), 1, f"{n}@example.org")
         for n in (1, 2)
     ]
     history = History(
@@ -325,12 +325,12 @@ def send_what_was_left_behind(seen: Seen) -> Seen:
         pytest.param(skip_a_step, "planned", id="a skipped step"),
         pytest.param(mail(1, 9), "not early", id="an early mail"),
         pytest.param(mail(1, 12), "once", id="a mail sent twice"),
-        pytest.param(mail(1, 12, message_id="<other@test>"), "one Message-ID", id="twice, under another key"),
+        pytest.param(mail(1, 12, key="<other@test>"), "one key", id="twice, under another key"),
         pytest.param(mail(1, 12, attempt=2), "known", id="a mail of no attempt"),
         pytest.param(mail(2, 26), "once", id="sent again after the acknowledge"),
         pytest.param(transmit_after_the_answer, "silent", id="a mail after the acknowledge"),
         pytest.param(record_a_send_after_the_answer, "silent", id="a send after the acknowledge"),
-        pytest.param(second_mail(message_id="<1@test>"), "own Message-ID", id="a Message-ID used twice"),
+        pytest.param(second_mail(key="<1@test>"), "own key", id="a Message-ID used twice"),
         pytest.param(second_mail(address="stranger@example.org"), "addressed", id="a mail that went astray"),
         pytest.param(tell_another_team, "addressed", id="another team's address"),
     ],

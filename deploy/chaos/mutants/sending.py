@@ -145,7 +145,7 @@ MUTANTS = (
         "new-message-id",
         "each attempt has a Message-ID of its own",
         schedule="repeated",
-        breaks=("one Message-ID",),
+        breaks=("one key",),
         edits=(
             Edit(
                 "alertops/services/keys.py",

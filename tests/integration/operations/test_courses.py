@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from alertops.errors import ConflictError, InvalidInputError
 from alertops.escalation.decision import Reason
-from alertops.models import Execution, Membership, User
+from alertops.models import Execution, Membership, TimelineEntry, User
 from alertops.services.acknowledge import acknowledge
 from alertops.services.escalate import escalate
+from alertops.services.flows.edit_flow import add_node
 from alertops.services.reassign import reassign_to_flow, reassign_to_user
+from alertops.services.rebase import rebase
 from tests.integration.operations.operating import (
+    added,
     do,
+    editor,
+    flow_of,
     shape,
 )
 from tests.integration.world import World, node
@@ -78,3 +85,22 @@ def test_a_member_is_told_at_once_and_then_it_is_exhausted(world: World, running
     assert world.status(running) == "exhausted"
     with pytest.raises(InvalidInputError):
         do(world, reassign_to_user, running, world.team.id)
+
+
+@pytest.mark.parametrize("acknowledged", [False, True])
+@pytest.mark.parametrize("verb", [escalate, reassign_to_flow, rebase])
+def test_who_changed_the_course_and_why_is_told_once(
+    world: World, running: Execution, verb: Any, acknowledged: bool
+) -> None:
+    if acknowledged:
+        do(world, acknowledge, running)
+    add_node(world.session, flow_of(world, running), editor(world), added("x"))
+    arguments = {
+        escalate: 3 if acknowledged else 2,
+        reassign_to_flow: world.flow(node("y", 30)).id,
+        rebase: 2,
+    }
+    assert do(world, verb, running, arguments[verb], note="why").changed
+    query = select(TimelineEntry).where(TimelineEntry.execution_id == running.id)
+    said = [entry for entry in world.session.scalars(query) if entry.detail.get("note") == "why"]
+    assert [entry.actor_id for entry in said] == [world.owner.id]
