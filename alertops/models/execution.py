@@ -71,6 +71,8 @@ class Execution(Base):
         Index("ix_executions_replay_of", "replay_of", postgresql_where=text("replay_of IS NOT NULL")),
         # How many are open is asked at every scrape of the metrics; most of the table is not.
         Index("ix_executions_open_status", "status", postgresql_where=text(f"status IN ({_open})")),
+        # What is over is deleted when it is old enough, oldest first.
+        Index("ix_executions_ended", "ended_at", "id", postgresql_where=text("ended_at IS NOT NULL")),
     )
 
 
