@@ -17,6 +17,7 @@ from alertops.models.throttle import Throttle
 from alertops.models.timeline import TimelineEntry
 from alertops.models.timer import Timer
 from alertops.models.user import User
+from alertops.models.webhook_secret import WebhookSecret
 
 __all__ = [
     "ApiKey",
@@ -41,4 +42,5 @@ __all__ = [
     "TimelineEntry",
     "Timer",
     "User",
+    "WebhookSecret",
 ]

@@ -15,11 +15,21 @@ from uuid import UUID
 from sqlalchemy import Select, select, tuple_
 from sqlalchemy.orm import Session, defer, joinedload
 
-from alertops.models import ApiKey, Execution, Flow, FlowRevision, Invitation, Outsider, Team, TimelineEntry
+from alertops.models import (
+    ApiKey,
+    Execution,
+    Flow,
+    FlowRevision,
+    Invitation,
+    Outsider,
+    Team,
+    TimelineEntry,
+    WebhookSecret,
+)
 from alertops.services.access.actor import Actor
 from alertops.services.access.door import seen_by
 
-M = TypeVar("M", Team, Flow, Execution, Invitation, Outsider, ApiKey)
+M = TypeVar("M", Team, Flow, Execution, Invitation, Outsider, ApiKey, WebhookSecret)
 Row = TypeVar("Row")
 Spot = TypeVar("Spot")
 
@@ -110,6 +120,14 @@ def api_keys_of(
 ) -> Page[ApiKey, Place]:
     """The team's keys, newest first, those too that open nothing any more."""
     return _newest_first(session, select(ApiKey).where(ApiKey.team_id == team_id), ApiKey, after, limit)
+
+
+def webhook_secrets_of(
+    session: Session, team_id: UUID, *, limit: int, after: Place | None = None
+) -> Page[WebhookSecret, Place]:
+    """The team's webhook secrets, newest first."""
+    query = select(WebhookSecret).where(WebhookSecret.team_id == team_id)
+    return _newest_first(session, query, WebhookSecret, after, limit)
 
 
 def _newest_first(

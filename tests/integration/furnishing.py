@@ -29,6 +29,7 @@ from alertops.models import (
     TimelineEntry,
     Timer,
     User,
+    WebhookSecret,
 )
 
 
@@ -61,6 +62,7 @@ def furnish(session: Session, name: str) -> Tenant:
             ApiKey(
                 team_id=team.id, name=name, prefix=name, hash=_hash(), scopes=["read"], created_by=user.id
             ),
+            WebhookSecret(team_id=team.id, prefix=name, sealed="-", created_by=user.id),
             AuditEntry(
                 team_id=team.id,
                 actor_kind="user",

@@ -93,6 +93,7 @@ def ids(app: Flask, session: Session) -> dict[str, Any]:
         "session_id": str(ann.session_id),
         "user_id": str(ann.id),
         "key_id": ann.make(f"/teams/{team}/api-keys", {"name": "CI", "scopes": ["trigger"]})["id"],
+        "secret_id": ann.make(f"/teams/{team}/webhook-secrets", {})["id"],
     }
 
 

@@ -15,7 +15,7 @@ from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
 from alertops.db import Base
-from alertops.models import ApiKey, Invitation, Membership, Outsider, Team
+from alertops.models import ApiKey, Invitation, Membership, Outsider, Team, WebhookSecret
 from alertops.models.api_key import Scope
 from alertops.models.letter import LetterKind
 from alertops.models.team import Role
@@ -84,6 +84,7 @@ class Stage:
                 "execution_id": execution_id,
                 "number": 1,
                 "key_id": key_ids[0],
+                "secret_id": self._secret(team.id),
                 **self._addressed(team.id),
                 "heir_id": str(self.people["heir"].id),
             },
@@ -115,6 +116,14 @@ class Stage:
         used = {"created_by": self.people[Role.OWNER].id, "last_used_at": text("now()")}
         made: UUID = self.session.scalars(insert(ApiKey).values(row | used).returning(ApiKey.id)).one()
         return made
+
+    def _secret(self, team_id: UUID) -> UUID:
+        row = WebhookSecret(
+            team_id=team_id, prefix="whsec_", sealed="-", created_by=self.people[Role.OWNER].id
+        )
+        self.session.add(row)
+        self.session.flush()
+        return row.id
 
     def _flow(self, team_id: UUID) -> tuple[UUID, list[UUID], UUID]:
         usual = {"retry": {}, "on_failure": "escalate", "on_unknown": "resend"}

@@ -73,6 +73,7 @@ def place(app: Flask, name: str) -> Place:
         "session_id": str(owner.session_id),
         "user_id": str(owner.id),
         "key_id": owner.make(f"/teams/{team}/api-keys", {"name": "CI", "scopes": ["read"]})["id"],
+        "secret_id": owner.make(f"/teams/{team}/webhook-secrets", {})["id"],
         "invitation_id": _invite(owner, team, f"{name}-1"),
         "outsider_id": _outsider(app, team, f"{name}-1"),
         # Of no mail: what is behind a good one is not another team's to begin with.
@@ -92,6 +93,7 @@ def second_of_each(app: Flask, place: Place) -> None:
     renamed = owner.call("PATCH", f"/flows/{ids['flow_id']}", {"name": "Another"}, headers={"If-Match": "*"})
     assert renamed.status_code == 200
     owner.make(f"/teams/{team}/api-keys", {"name": "Another", "scopes": ["read"]})
+    owner.make(f"/teams/{team}/webhook-secrets", {})
     _invite(owner, team, "another")
     _outsider(app, team, "another")
     member = person(app, f"member-of-{team}")
