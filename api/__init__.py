@@ -27,6 +27,7 @@ from importlib.metadata import version
 from flask import Flask
 
 from alertops.answer_links import AnswerLinks
+from alertops.secret_box import SecretBox
 from alertops.services.accounts.limits import Limits
 from alertops.services.dispatch import Publisher
 from alertops.services.measure import QueueReader
@@ -61,6 +62,7 @@ from api.views import (
     revisions,
     sessions,
     teams,
+    webhook_secrets,
 )
 
 # One blueprint for each noun, in the order of the description.
@@ -73,6 +75,7 @@ BLUEPRINTS = (
     teams.own,
     members.blueprint,
     api_keys.blueprint,
+    webhook_secrets.blueprint,
     audit.blueprint,
     flows.blueprint,
     nodes.blueprint,
@@ -105,6 +108,7 @@ def create_app(settings: ApiSettings, publisher: Publisher, queues: QueueReader)
         publisher,
         Limits(settings.signing_keys.secret_for("limits")),
         AnswerLinks(settings.core.public_url, settings.core.link_keys),
+        SecretBox(settings.core.secrets_keys),
     )
     init_tokens(app, settings.signing_keys)
     init_readiness(app, settings.core)

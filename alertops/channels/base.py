@@ -45,6 +45,8 @@ class Notification:
     may_repeat: bool = False
     # For an address that is no member's: what stops further alerts. Never logged.
     stop_token: str | None = field(default=None, repr=False)
+    # What a webhook is signed with, sealed, newest first.
+    sealed_secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import socket
 import ssl
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,6 +29,9 @@ from alertops.channels.public_address import AddressRules, IPNetwork
 from alertops.channels.resolver import Resolver
 from alertops.channels.text import one_line
 from alertops.channels.webhook_body import build_body
+from alertops.channels.webhook_signature import identify
+from alertops.errors import SecretsError
+from alertops.secret_box import SecretBox
 
 # What is kept of an answer is read by people, in the timeline.
 MAX_DETAIL = 4096
@@ -59,10 +61,13 @@ class WebhookChannel(Channel):
 
     name = "webhook"
 
-    def __init__(self, settings: WebhookSettings, public_url: str, resolver: Resolver | None = None) -> None:
+    def __init__(
+        self, settings: WebhookSettings, public_url: str, secrets: SecretBox, resolver: Resolver | None = None
+    ) -> None:
         self._rules = AddressRules(settings.allowed_networks)
         self._tls = ssl.create_default_context(cafile=settings.ca_file)
         self._public_url = public_url
+        self._secrets = secrets
         self._resolver = resolver or Resolver()
 
     @contextmanager
@@ -72,7 +77,7 @@ class WebhookChannel(Channel):
         endpoint = _endpoint(notification.address)
         wording = _Wording(endpoint)
         body = build_body(notification, self._public_url)
-        headers = _headers(endpoint, notification.key)
+        headers = [*_headers(endpoint), *self._identify(notification, body)]
         try:
             sock = self._connect(endpoint, deadline)
         # ValueError: a name that cannot be one.
@@ -80,6 +85,13 @@ class WebhookChannel(Channel):
             raise ChannelError(wording.failure("could not be connected to", error)) from error
         with sock:
             yield _WebhookDelivery(sock, endpoint.target, headers, body, wording)
+
+    def _identify(self, notification: Notification, body: bytes) -> Headers:
+        try:
+            return identify(notification.key, body, notification.sealed_secrets, self._secrets)
+        except SecretsError as error:
+            # Unsigned, it would be refused, or taken for one that somebody made up.
+            raise ChannelError(f"could not be signed: {error}") from error
 
     def _connect(self, endpoint: Endpoint, deadline: Deadline) -> socket.socket:
         addresses = self._resolver.addresses(endpoint.host, endpoint.port, deadline)
@@ -185,13 +197,11 @@ def _endpoint(address: str) -> Endpoint:
         raise ChannelError(one_line(str(error), MAX_DETAIL), permanent=True) from error
 
 
-def _headers(endpoint: Endpoint, key: str) -> Headers:
+def _headers(endpoint: Endpoint) -> Headers:
     return [
         ("Host", endpoint.authority),
         ("User-Agent", _USER_AGENT),
         ("Content-Type", "application/json"),
         ("Accept-Encoding", "identity"),
         ("Connection", "close"),
-        ("webhook-id", key),
-        ("webhook-timestamp", str(int(time.time()))),
     ]

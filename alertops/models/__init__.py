@@ -18,6 +18,7 @@ from alertops.models.throttle import Throttle
 from alertops.models.timeline import TimelineEntry
 from alertops.models.timer import Timer
 from alertops.models.user import User
+from alertops.models.webhook_secret import WebhookSecret
 
 __all__ = [
     "ApiKey",
@@ -43,4 +44,5 @@ __all__ = [
     "TimelineEntry",
     "Timer",
     "User",
+    "WebhookSecret",
 ]

@@ -27,6 +27,7 @@ from alertops.services.dispatch import AttemptWakeUp, WakeUp
 from alertops.services.keys import AttemptKey
 from alertops.services.letters.mail_token import mint
 from alertops.services.lock import attempt_state, lock_execution, progress_of, read_attempt
+from alertops.services.signing_secrets import signing_secrets
 from alertops.services.timeline import tell
 
 
@@ -190,6 +191,7 @@ def _notification(
         started_at=execution.created_at,
         may_repeat=may_repeat,
         stop_token=mint(session, outsider_id=attempt.outsider_id) if attempt.outsider_id else None,
+        sealed_secrets=signing_secrets(session, execution.team_id) if attempt.channel == "webhook" else (),
     )
 
 

@@ -25,11 +25,12 @@ from alertops.models import (
     Outsider,
     Team,
     TimelineEntry,
+    WebhookSecret,
 )
 from alertops.services.access.actor import Actor
 from alertops.services.access.door import seen_by
 
-M = TypeVar("M", Team, Flow, Execution, Invitation, Outsider, ApiKey, MaintenanceWindow)
+M = TypeVar("M", Team, Flow, Execution, Invitation, Outsider, ApiKey, MaintenanceWindow, WebhookSecret)
 Row = TypeVar("Row")
 Spot = TypeVar("Spot")
 
@@ -128,6 +129,14 @@ def maintenance_windows_of(
     """The team's maintenance windows, newest first, those too that are over."""
     query = select(MaintenanceWindow).where(MaintenanceWindow.team_id == team_id)
     return _newest_first(session, query, MaintenanceWindow, after, limit)
+
+
+def webhook_secrets_of(
+    session: Session, team_id: UUID, *, limit: int, after: Place | None = None
+) -> Page[WebhookSecret, Place]:
+    """The team's webhook secrets, newest first."""
+    query = select(WebhookSecret).where(WebhookSecret.team_id == team_id)
+    return _newest_first(session, query, WebhookSecret, after, limit)
 
 
 def _newest_first(

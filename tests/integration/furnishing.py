@@ -30,6 +30,7 @@ from alertops.models import (
     TimelineEntry,
     Timer,
     User,
+    WebhookSecret,
 )
 
 
@@ -70,6 +71,7 @@ def furnish(session: Session, name: str) -> Tenant:
                 ends_at=_soon(),
                 created_by=user.id,
             ),
+            WebhookSecret(team_id=team.id, prefix=name, sealed="-", created_by=user.id),
             AuditEntry(
                 team_id=team.id,
                 actor_kind="user",

@@ -102,6 +102,7 @@ def ids(app: Flask, session: Session) -> dict[str, Any]:
         "user_id": str(ann.id),
         "key_id": ann.make(f"/teams/{team}/api-keys", {"name": "CI", "scopes": ["trigger"]})["id"],
         "window_id": ann.make(f"/teams/{team}/maintenance-windows", MAINTENANCE)["id"],
+        "secret_id": ann.make(f"/teams/{team}/webhook-secrets", {})["id"],
     }
 
 

@@ -15,7 +15,7 @@ from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
 from alertops.db import Base
-from alertops.models import ApiKey, Invitation, MaintenanceWindow, Membership, Outsider, Team
+from alertops.models import ApiKey, Invitation, MaintenanceWindow, Membership, Outsider, Team, WebhookSecret
 from alertops.models.api_key import Scope
 from alertops.models.letter import LetterKind
 from alertops.models.team import Role
@@ -85,6 +85,7 @@ class Stage:
                 "number": 1,
                 "key_id": key_ids[0],
                 "window_id": self._window(team.id),
+                "secret_id": self._secret(team.id),
                 **self._addressed(team.id),
                 "heir_id": str(self.people["heir"].id),
             },
@@ -130,6 +131,14 @@ class Stage:
         self.session.add(window)
         self.session.flush()
         return window.id
+
+    def _secret(self, team_id: UUID) -> UUID:
+        row = WebhookSecret(
+            team_id=team_id, prefix="whsec_", sealed="-", created_by=self.people[Role.OWNER].id
+        )
+        self.session.add(row)
+        self.session.flush()
+        return row.id
 
     def _flow(self, team_id: UUID) -> tuple[UUID, list[UUID], UUID]:
         usual = {"retry": {}, "on_failure": "escalate", "on_unknown": "resend"}

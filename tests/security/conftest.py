@@ -82,6 +82,7 @@ def place(app: Flask, name: str) -> Place:
         "user_id": str(owner.id),
         "key_id": owner.make(f"/teams/{team}/api-keys", {"name": "CI", "scopes": ["read"]})["id"],
         "window_id": owner.make(f"/teams/{team}/maintenance-windows", _MAINTENANCE)["id"],
+        "secret_id": owner.make(f"/teams/{team}/webhook-secrets", {})["id"],
         "invitation_id": _invite(owner, team, f"{name}-1"),
         "outsider_id": _outsider(app, team, f"{name}-1"),
         # Of no mail: what is behind a good one is not another team's to begin with.
@@ -102,6 +103,7 @@ def second_of_each(app: Flask, place: Place) -> None:
     assert renamed.status_code == 200
     owner.make(f"/teams/{team}/api-keys", {"name": "Another", "scopes": ["read"]})
     owner.make(f"/teams/{team}/maintenance-windows", _MAINTENANCE)
+    owner.make(f"/teams/{team}/webhook-secrets", {})
     _invite(owner, team, "another")
     _outsider(app, team, "another")
     member = person(app, f"member-of-{team}")

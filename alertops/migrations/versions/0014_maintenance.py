@@ -1,7 +1,7 @@
 """Maintenance windows.
 
 Revision: 0014
-Follows: 0010
+Follows: 0013
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
 revision = "0014"
-down_revision = "0010"
+down_revision = "0013"
 branch_labels = None
 depends_on = None
 

@@ -58,7 +58,7 @@ PERMISSIONS: dict[Action, Rule] = {
     ),
     Action.RENAME_TEAM: Rule("rename the team", Role.ADMIN),
     Action.MANAGE_MEMBERS: Rule("invite people, remove members and change their roles", Role.ADMIN),
-    Action.MANAGE_KEYS: Rule("make and revoke API keys", Role.ADMIN),
+    Action.MANAGE_KEYS: Rule("make and revoke API keys and webhook secrets", Role.ADMIN),
     Action.READ_AUDIT_LOG: Rule("read the audit log", Role.ADMIN),
     Action.HAND_OVER: Rule("make others owners, and owners others", Role.OWNER),
     Action.DELETE_TEAM: Rule("delete the team", Role.OWNER),
