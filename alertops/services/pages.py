@@ -15,11 +15,22 @@ from uuid import UUID
 from sqlalchemy import Select, select, tuple_
 from sqlalchemy.orm import Session, defer, joinedload
 
-from alertops.models import ApiKey, Execution, Flow, FlowRevision, Invitation, Outsider, Team, TimelineEntry
+from alertops.models import (
+    ApiKey,
+    Change,
+    Execution,
+    Flow,
+    FlowRevision,
+    Integration,
+    Invitation,
+    Outsider,
+    Team,
+    TimelineEntry,
+)
 from alertops.services.access.actor import Actor
 from alertops.services.access.door import seen_by
 
-M = TypeVar("M", Team, Flow, Execution, Invitation, Outsider, ApiKey)
+M = TypeVar("M", Team, Flow, Execution, Invitation, Outsider, ApiKey, Integration, Change)
 Row = TypeVar("Row")
 Spot = TypeVar("Spot")
 
@@ -110,6 +121,21 @@ def api_keys_of(
 ) -> Page[ApiKey, Place]:
     """The team's keys, newest first, those too that open nothing any more."""
     return _newest_first(session, select(ApiKey).where(ApiKey.team_id == team_id), ApiKey, after, limit)
+
+
+def integrations_of(
+    session: Session, team_id: UUID, *, limit: int, after: Place | None = None
+) -> Page[Integration, Place]:
+    """The team's integrations, newest first, those too that were revoked."""
+    query = select(Integration).where(Integration.team_id == team_id)
+    return _newest_first(session, query, Integration, after, limit)
+
+
+def changes_of(
+    session: Session, team_id: UUID, *, limit: int, after: Place | None = None
+) -> Page[Change, Place]:
+    """The changes that the team's integrations have told of, newest first."""
+    return _newest_first(session, select(Change).where(Change.team_id == team_id), Change, after, limit)
 
 
 def _newest_first(

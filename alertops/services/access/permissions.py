@@ -51,7 +51,11 @@ PERMISSIONS: dict[Action, Rule] = {
     Action.LEAVE: Rule("leave the team", Role.VIEWER),
     Action.RAISE_ALERT: Rule("raise alerts", Role.MEMBER, frozenset({Scope.TRIGGER, Scope.MANAGE})),
     Action.ANSWER: Rule("acknowledge and resolve executions", Role.MEMBER, frozenset({Scope.MANAGE})),
-    Action.EDIT_FLOWS: Rule("create, change and archive flows", Role.MEMBER, frozenset({Scope.MANAGE})),
+    Action.EDIT_FLOWS: Rule(
+        "create, change and archive flows, and the integrations that lead to them",
+        Role.MEMBER,
+        frozenset({Scope.MANAGE}),
+    ),
     Action.RENAME_TEAM: Rule("rename the team", Role.ADMIN),
     Action.MANAGE_MEMBERS: Rule("invite people, remove members and change their roles", Role.ADMIN),
     Action.MANAGE_KEYS: Rule("make and revoke API keys", Role.ADMIN),
