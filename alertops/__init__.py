@@ -3,7 +3,7 @@
 An alert's journey, file by file::
 
     api/views/executions.py          an alert comes in over HTTP
-    services/start_execution.py      it is committed as an execution with its first step waiting
+    services/start_executions.py     it is committed as an execution with its first step waiting
     services/dispatch.py             the step's wake-up is published after the commit
     tasks/delay.py                   it waits in the broker until the step is due
     tasks/fire_step.py               it wakes a worker,

@@ -2,7 +2,7 @@
 
 An alert's way:
 
-    start_execution.py   an alert becomes an execution with its first step waiting
+    start_executions.py  alerts become executions with their first steps waiting; start_execution.py: one does
     fire_step.py         a step that came due fires: its recipient resolves (recipients.py) to attempts
     send_attempt.py      an attempt is claimed, sent and recorded
     acknowledge.py       somebody took it: silence; resolve.py: it is over

@@ -17,9 +17,10 @@ from alertops.escalation.operations import REPLAYABLE, possible
 from alertops.escalation.states import OPEN_FOR_DEDUPLICATION, ExecutionStatus
 from alertops.models import Execution, Flow
 from alertops.models.execution import OPEN_KEY_INDEX
+from alertops.services.begin_executions import begin
 from alertops.services.dispatch import Dispatcher
 from alertops.services.lock import lock_execution
-from alertops.services.start_execution import Started, begin
+from alertops.services.start_executions import Started
 from alertops.services.timeline import tell
 
 
@@ -50,7 +51,8 @@ def replay(
         session.add(new)
         session.flush()
         tell(session, old.id, "replayed", actor_id=actor_id, execution_id=str(new.id))
-        return begin(session, dispatcher, new, actor_id, replay_of=str(old.id))
+        begin(session, dispatcher, new, actor_id, replay_of=str(old.id))
+        return Started(new, created=True)
     except IntegrityError as error:
         session.rollback()
         if OPEN_KEY_INDEX not in str(error.orig):

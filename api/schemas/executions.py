@@ -8,8 +8,8 @@ from marshmallow import Schema, fields, post_load, validate
 
 from alertops.escalation.states import AttemptStatus, ExecutionStatus, StepStatus
 from alertops.models.execution import MAX_DEDUP_KEY, MAX_SUMMARY, SEVERITIES
+from alertops.services.alerts import MAX_AT_ONCE, Alert
 from alertops.services.resolution import shown_address
-from alertops.services.start_execution import Alert
 from api.fields import Instant
 from api.schemas.pages import LimitQuery, NumberCursor, PageQuery, PageSchema
 
@@ -23,6 +23,10 @@ class AlertInput(Schema):
     @post_load
     def _alert(self, data: dict[str, Any], **_: Any) -> Alert:
         return Alert(**data)
+
+
+class AlertsInput(Schema):
+    alerts = fields.List(fields.Nested(AlertInput), required=True, validate=validate.Length(1, MAX_AT_ONCE))
 
 
 class ExecutionQuery(PageQuery):
@@ -51,6 +55,26 @@ class ExecutionSchema(Schema):
     acknowledged_at = Instant(required=True, allow_none=True)
     acknowledged_by = fields.UUID(required=True, allow_none=True)
     ended_at = Instant(required=True, allow_none=True)
+
+
+class StartedSchema(Schema):
+    execution_id = fields.UUID(attribute="execution.id", required=True)
+    created = fields.Boolean(
+        required=True, metadata={"description": "False when an open execution had its dedup_key."}
+    )
+    dedup_key = fields.String(attribute="execution.dedup_key", required=True, allow_none=True)
+    status = fields.String(
+        attribute="execution.status", required=True, validate=validate.OneOf([*ExecutionStatus])
+    )
+    alert_count = fields.Integer(attribute="execution.alert_count", required=True)
+
+
+class AllStartedSchema(Schema):
+    results = fields.List(
+        fields.Nested(StartedSchema),
+        required=True,
+        metadata={"description": "One for each alert, in their order."},
+    )
 
 
 class ExecutionPageSchema(PageSchema):

@@ -10,14 +10,18 @@ from flask import url_for
 from alertops.models import Execution, TimelineEntry
 from alertops.services.access.door import find_execution, find_flow, find_team
 from alertops.services.access.permissions import Action
+from alertops.services.alerts import Alert, StartRequest
 from alertops.services.pages import Page, Place, executions_of, timeline_of
 from alertops.services.show_execution import ShownExecution, show_execution
-from alertops.services.start_execution import Alert, start_execution
+from alertops.services.start_execution import start_execution
+from alertops.services.start_executions import Started, start_executions
 from api.asking import actor, asking
 from api.blueprints import TeamBlueprint
 from api.extensions import dispatcher, session
 from api.schemas.executions import (
     AlertInput,
+    AlertsInput,
+    AllStartedSchema,
     ExecutionPageSchema,
     ExecutionQuery,
     ExecutionSchema,
@@ -40,6 +44,17 @@ def start(alert: Alert, flow_id: UUID) -> tuple[Execution, int, dict[str, str]]:
     started = start_execution(session(), dispatcher(), flow, alert, actor().id)
     location = {"Location": url_for("executions.show", execution_id=started.execution.id)}
     return started.execution, 202 if started.created else 200, location
+
+
+@blueprint.post("/flows/<uuid:flow_id>/executions/batch")
+@blueprint.permits(Action.RAISE_ALERT)
+@blueprint.arguments(AlertsInput)
+@blueprint.response(202, AllStartedSchema, description="Accepted: all are committed, and will escalate.")
+def start_batch(body: dict[str, list[Alert]], flow_id: UUID) -> dict[str, list[Started]]:
+    """Raise many alerts: all of them, or none when one is not valid."""
+    flow = find_flow(session(), asking(), flow_id)
+    requests = [StartRequest(flow.id, alert) for alert in body["alerts"]]
+    return {"results": start_executions(session(), dispatcher(), requests, actor().id)}
 
 
 @blueprint.get("/teams/<uuid:team_id>/executions")

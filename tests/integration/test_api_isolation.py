@@ -22,6 +22,7 @@ BODIES: dict[str, Any] = {
     "flows.create": a_flow(),
     "preview.show_unsaved": a_flow(),
     "executions.start": {"summary": "disk full"},
+    "executions.start_batch": {"alerts": [{"summary": "disk full"}]},
     "operations.snooze_execution": {"for_seconds": 60},
     "operations.escalate_execution": {"step": 1},
     "operations.reassign_execution": {"user_id": str(uuid4())},

@@ -7,7 +7,8 @@ from deploy.chaos.mutants.mutant import Edit, Mutant
 MACHINE = "alertops/escalation/machine.py"
 TRANSITIONS = "alertops/services/transitions.py"
 FIRE = "alertops/services/fire_step.py"
-START = "alertops/services/start_execution.py"
+OPEN_OR_JOIN = "alertops/services/open_or_join.py"
+BEGIN = "alertops/services/begin_executions.py"
 APPLY = "alertops/services/apply.py"
 LOCK = "alertops/services/lock.py"
 
@@ -190,22 +191,16 @@ MUTANTS = (
         besides="the unique index on open keys",
         edits=(
             Edit(
-                START,
-                "    open_states = ",
-                "    if alert.dedup_key is not None and session.scalars(\n"
-                "        select(Execution.id).where(\n"
-                "            Execution.flow_id == flow.id,\n"
-                "            Execution.dedup_key == alert.dedup_key,\n"
-                "            Execution.status.in_(OPEN_FOR_DEDUPLICATION),\n"
-                "        )\n"
-                "    ).first():\n"
-                "        return None\n"
-                "    open_states = ",
+                OPEN_OR_JOIN,
+                "    alerts = [group.alert for group in groups]\n",
+                "    taken = lock_open(session, [group.key for group in groups if group.key])\n"
+                "    groups = [group for group in groups if group.key not in taken]\n"
+                "    alerts = [group.alert for group in groups]\n",
             ),
             Edit(
-                START,
+                OPEN_OR_JOIN,
                 '        .on_conflict_do_nothing(\n            index_elements=["flow_id", "dedup_key"],\n'
-                '            index_where=text(f"dedup_key IS NOT NULL AND status IN ({open_states})"),\n'
+                '            index_where=text(f"dedup_key IS NOT NULL AND status IN ({_OPEN})"),\n'
                 "        )\n",
                 "",
             ),
@@ -219,15 +214,11 @@ MUTANTS = (
         breaks=("accepted",),
         edits=(
             Edit(
-                START,
-                "    session.commit()\n    reach(Point.AFTER_START, session)\n",
-                # Without the last line the answer would be read from the row that is gone, and be a 500.
-                "    session.flush()\n    session.refresh(execution)\n    session.expunge(execution)\n",
-            ),
-            Edit(
-                "alertops/services/dispatch.py",
-                "    moment = Moment(database_now(session))\n    session.commit()\n",
-                "    moment = Moment(database_now(session))\n",
+                BEGIN,
+                "    session.commit()\n    if opened:\n",
+                # Without the last lines the answer would be read from rows that are gone, and be a 500.
+                "    session.flush()\n    for execution in opened:\n        session.expunge(execution)\n"
+                "    if opened:\n",
             ),
         ),
     ),

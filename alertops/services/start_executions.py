@@ -1,0 +1,113 @@
+"""Alerts become executions: committed, with their first steps waiting, before anybody says 2xx.
+
+All of a batch or none, in one transaction, in statements over all of them. Alerts with the same dedup key
+race for a unique partial index; one opens the execution, the others join it, and those of one batch race no
+less than those of two. The broker is told after the commit; when it is down, the rows wait for recovery.
+
+What two batches both want is taken in one order, so that neither waits for the other in turn: what is
+inserted, by flow and key; then the rows of open executions that are joined, by id. A batch under which
+something has changed lets go of everything before it begins anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from alertops.errors import ConflictError, NotFoundError
+from alertops.models import Execution, Flow
+from alertops.services.alerts import Group, StartRequest, grouped
+from alertops.services.begin_executions import Entry, commit, insert_beginnings, started, tell_all
+from alertops.services.dispatch import Dispatcher
+from alertops.services.open_or_join import count_alerts, insert_executions, lock_open
+
+# Between "an execution with this key is open" and our lock on it, it may be answered and closed, and
+# then another alert may open the next. Losing that race this often in a row means something is wrong.
+MAX_TRIES = 5
+
+
+@dataclass(frozen=True)
+class Started:
+    """The execution that the alert opened, or joined (`created` is false)."""
+
+    execution: Execution
+    created: bool
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What became of a group: the execution that it opened, or that it joined."""
+
+    group: Group
+    execution: Execution
+    opened: bool
+
+    def started(self) -> Iterator[tuple[int, Started]]:
+        """What to answer each of its alerts, by its place in the batch: one opens, the others join."""
+        for number, place in enumerate(self.group.places):
+            yield place, Started(self.execution, created=self.opened and number == 0)
+
+    def entries(self) -> Iterator[Entry]:
+        """What the timeline is to say of each of its alerts."""
+        for number, request in enumerate(self.group.requests):
+            if self.opened and number == 0:
+                yield started(self.execution, **request.said)
+            else:
+                said = {"summary": request.alert.summary, **request.said}
+                yield Entry(self.execution.id, "alert_repeated", said)
+
+
+def start_executions(
+    session: Session, dispatcher: Dispatcher, requests: Sequence[StartRequest], actor_id: UUID | None
+) -> list[Started]:
+    """Open an execution for each alert, or join the open one with its dedup key; commit all, and dispatch.
+
+    The flows must be of one team, and ones that the actor may start. Raises `NotFoundError` or
+    `ConflictError`, and starts nothing, when one of them is gone or archived.
+    """
+    groups = grouped(requests)
+    for _ in range(MAX_TRIES):
+        found = _open_or_join(session, groups)
+        if len(found) == len(groups):
+            _commit(session, dispatcher, found, actor_id)
+            answers = dict(answer for one in found for answer in one.started())
+            return [answers[place] for place in range(len(requests))]
+        session.rollback()
+        have = {one.group.new_id for one in found}
+        _require_in_use(session, {group.flow_id for group in groups if group.new_id not in have})
+    raise ConflictError("executions with this dedup_key open and close faster than this alert can join one")
+
+
+def _open_or_join(session: Session, groups: Sequence[Group]) -> list[_Found]:
+    """Insert the execution of each group, or lock the open one; fewer when neither could be done."""
+    opened = insert_executions(session, groups)
+    keys = [group.key for group in groups if group.key is not None and group.new_id not in opened]
+    joined = lock_open(session, keys)
+    return [
+        *(_Found(group, opened[group.new_id], True) for group in groups if group.new_id in opened),
+        *(_Found(group, joined[group.key], False) for group in groups if group.key in joined),
+    ]
+
+
+def _commit(session: Session, dispatcher: Dispatcher, found: Sequence[_Found], actor_id: UUID | None) -> None:
+    opened = [one.execution for one in found if one.opened]
+    joined = {one.execution: len(one.group.requests) for one in found if not one.opened}
+    wake_ups = insert_beginnings(session, opened)
+    count_alerts(session, joined)
+    moment = tell_all(session, [entry for one in found for entry in one.entries()], actor_id)
+    commit(session, opened=opened, joined=joined)
+    dispatcher.dispatch(session, wake_ups, moment=moment)
+
+
+def _require_in_use(session: Session, flow_ids: set[UUID]) -> None:
+    in_use = dict(
+        session.execute(select(Flow.id, Flow.archived_at.is_(None)).where(Flow.id.in_(flow_ids))).all()
+    )
+    if in_use.keys() != flow_ids:
+        raise NotFoundError("There is no such flow, or none that you may see.")
+    if not all(in_use.values()):
+        raise ConflictError("the flow is archived; it starts nothing", archived=True)
