@@ -48,6 +48,7 @@ from api.views import (
     executions,
     flows,
     health,
+    integrations,
     invitations,
     me,
     members,
@@ -61,6 +62,7 @@ from api.views import (
     sessions,
     teams,
 )
+from api.views.intake import pagerduty, webhooks
 
 # One blueprint for each noun, in the order of the description.
 BLUEPRINTS = (
@@ -79,6 +81,9 @@ BLUEPRINTS = (
     preview.blueprint,
     executions.blueprint,
     operations.blueprint,
+    integrations.blueprint,
+    pagerduty.blueprint,
+    webhooks.blueprint,
     invitations.blueprint,
     received_invitations.blueprint,
     received_invitations.own,

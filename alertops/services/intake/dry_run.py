@@ -1,4 +1,4 @@
-"""What would become of a request: the events in it, and by which rule each would go where. Nothing is changed."""
+"""What would become of a request: the events in it, and by which rule each would go where."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class DryEvent:
 
 
 def dry_run(session: Session, integration: Integration, document: Any, pointer: str) -> list[DryEvent]:
-    """Read the document as this integration would; faults in it are told below `pointer`."""
+    """Read the document as this integration would, and change nothing; faults are told below `pointer`."""
     try:
         events = read_events(Source(integration.kind), document, integration.mapping)
     except InvalidEventError as error:

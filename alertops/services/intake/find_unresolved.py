@@ -1,8 +1,8 @@
 """What the end of an alert is for: executions that are not over, by the key that its monitoring system gave.
 
 They are those that the integration opened, wherever it did: its rules, or what the event says, may be others
-by now. And those that somebody else opened with the same key, in a flow that the integration leads to: its own
-alerts have joined them.
+by now. And those that somebody else opened with the same key, in a flow that the integration leads to: its
+own alerts have joined them.
 """
 
 from __future__ import annotations

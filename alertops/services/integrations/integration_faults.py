@@ -38,7 +38,9 @@ def require_possible(session: Session, team_id: UUID, kind: str, wanted: Mapping
 def _flow_faults(session: Session, team_id: UUID, named: Sequence[tuple[str, UUID]]) -> Faults:
     wanted = {flow_id for _, flow_id in named}
     query = select(Flow.id, Flow.archived_at.is_not(None)).where(Flow.team_id == team_id, Flow.id.in_(wanted))
-    archived: dict[UUID, bool] = dict(session.execute(query).tuples().all())
+    # Who archives one of them waits for us, and finds the integration (services/flows/archive_flow.py).
+    query = query.order_by(Flow.id).with_for_update(read=True, key_share=True)
+    archived = dict(session.execute(query).all())
     for pointer, flow_id in named:
         if flow_id not in archived:
             yield pointer, "There is no such flow in this team."
