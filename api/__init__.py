@@ -49,6 +49,7 @@ from api.views import (
     executions,
     flows,
     health,
+    integrations,
     invitations,
     maintenance,
     me,
@@ -64,6 +65,7 @@ from api.views import (
     teams,
     webhook_secrets,
 )
+from api.views.intake import pagerduty, webhooks
 
 # One blueprint for each noun, in the order of the description.
 BLUEPRINTS = (
@@ -84,6 +86,9 @@ BLUEPRINTS = (
     executions.blueprint,
     operations.blueprint,
     maintenance.blueprint,
+    integrations.blueprint,
+    pagerduty.blueprint,
+    webhooks.blueprint,
     invitations.blueprint,
     received_invitations.blueprint,
     received_invitations.own,

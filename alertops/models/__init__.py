@@ -7,6 +7,7 @@ from alertops.models.broker_epoch import BrokerEpoch
 from alertops.models.contact_methods import ContactMethods
 from alertops.models.execution import Execution, Step
 from alertops.models.flow import Flow, FlowNode, FlowRevision
+from alertops.models.integration import Change, Integration
 from alertops.models.invitation import Invitation
 from alertops.models.letter import Letter, MailToken
 from alertops.models.login_session import LoginSession
@@ -25,11 +26,13 @@ __all__ = [
     "Attempt",
     "AuditEntry",
     "BrokerEpoch",
+    "Change",
     "ContactMethods",
     "Execution",
     "Flow",
     "FlowNode",
     "FlowRevision",
+    "Integration",
     "Invitation",
     "Letter",
     "LoginSession",

@@ -10,7 +10,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index,
 from sqlalchemy.orm import Mapped, mapped_column
 
 from alertops.db import Base
-from alertops.escalation.states import OPEN_FOR_DEDUPLICATION, ExecutionStatus, StepStatus
+from alertops.escalation.states import OPEN_FOR_DEDUPLICATION, TERMINAL, ExecutionStatus, StepStatus
 from alertops.models.columns import CreatedAt, PrimaryId, length_of, one_of
 
 SEVERITIES = ("critical", "error", "warning", "info")
@@ -19,6 +19,7 @@ MAX_DEDUP_KEY = 255
 OPEN_KEY_INDEX = "uq_executions_open_dedup_key"
 
 _open = ", ".join(f"'{status}'" for status in OPEN_FOR_DEDUPLICATION)
+_unresolved = ", ".join(f"'{status}'" for status in ExecutionStatus if status not in TERMINAL)
 
 
 class Execution(Base):
@@ -42,6 +43,8 @@ class Execution(Base):
     # What it runs instead of a flow's revision, since it was handed to a person.
     definition: Mapped[dict[str, Any] | None]
     replay_of: Mapped[UUID | None] = mapped_column(ForeignKey("executions.id", ondelete="SET NULL"))
+    # Which integration's alert opened it; no foreign key, so that an alert takes no lock for it.
+    integration_id: Mapped[UUID | None]
     created_at: Mapped[CreatedAt]
     snoozed_until: Mapped[datetime | None]
     acknowledged_at: Mapped[datetime | None]
@@ -69,6 +72,13 @@ class Execution(Base):
         Index("ix_executions_team_created", "team_id", "created_at", "id"),
         Index("ix_executions_flow_revision", "flow_id", "revision_number"),
         Index("ix_executions_replay_of", "replay_of", postgresql_where=text("replay_of IS NOT NULL")),
+        # What an integration that sends the end of an alert looks for.
+        Index(
+            "ix_executions_integration_unresolved",
+            "integration_id",
+            "dedup_key",
+            postgresql_where=text(f"integration_id IS NOT NULL AND status IN ({_unresolved})"),
+        ),
         # How many are open is asked at every scrape of the metrics; most of the table is not.
         Index("ix_executions_open_status", "status", postgresql_where=text(f"status IN ({_open})")),
         # What is over is deleted when it is old enough, oldest first.

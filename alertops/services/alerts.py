@@ -30,6 +30,8 @@ class StartRequest:
     flow_id: UUID
     alert: Alert
     said: Mapping[str, Any] = field(default_factory=dict)
+    # Which integration's alert it is, if one's.
+    integration_id: UUID | None = None
 
 
 @dataclass

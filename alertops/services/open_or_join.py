@@ -72,6 +72,7 @@ def _inserting() -> Any:
         dedup_key=String(),
         details=String(),
         alert_count=Integer(),
+        integration_id=Uuid(),
     )
     values = {
         "team_id": _FLOWS.c.team_id,
@@ -160,6 +161,7 @@ def insert_executions(session: Session, groups: Sequence[Group]) -> dict[UUID, O
         dedup_key=(alert.dedup_key for alert in alerts),
         details=(json.dumps(alert.details) for alert in alerts),
         alert_count=(len(group.requests) for group in groups),
+        integration_id=(group.requests[0].integration_id for group in groups),
     )
     return {execution.id: Opened(execution, met) for execution, met in session.execute(_INSERT, arrays)}
 

@@ -17,9 +17,11 @@ from sqlalchemy.orm import Session, defer, joinedload
 
 from alertops.models import (
     ApiKey,
+    Change,
     Execution,
     Flow,
     FlowRevision,
+    Integration,
     Invitation,
     MaintenanceWindow,
     Outsider,
@@ -30,7 +32,19 @@ from alertops.models import (
 from alertops.services.access.actor import Actor
 from alertops.services.access.door import seen_by
 
-M = TypeVar("M", Team, Flow, Execution, Invitation, Outsider, ApiKey, MaintenanceWindow, WebhookSecret)
+M = TypeVar(
+    "M",
+    Team,
+    Flow,
+    Execution,
+    Invitation,
+    Outsider,
+    ApiKey,
+    MaintenanceWindow,
+    WebhookSecret,
+    Integration,
+    Change,
+)
 Row = TypeVar("Row")
 Spot = TypeVar("Spot")
 
@@ -137,6 +151,21 @@ def webhook_secrets_of(
     """The team's webhook secrets, newest first."""
     query = select(WebhookSecret).where(WebhookSecret.team_id == team_id)
     return _newest_first(session, query, WebhookSecret, after, limit)
+
+
+def integrations_of(
+    session: Session, team_id: UUID, *, limit: int, after: Place | None = None
+) -> Page[Integration, Place]:
+    """The team's integrations, newest first, those too that were revoked."""
+    query = select(Integration).where(Integration.team_id == team_id)
+    return _newest_first(session, query, Integration, after, limit)
+
+
+def changes_of(
+    session: Session, team_id: UUID, *, limit: int, after: Place | None = None
+) -> Page[Change, Place]:
+    """The changes that the team's integrations have told of, newest first."""
+    return _newest_first(session, select(Change).where(Change.team_id == team_id), Change, after, limit)
 
 
 def _newest_first(

@@ -18,11 +18,12 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from alertops.db import Moment
 from alertops.errors import ConflictError, NotFoundError
 from alertops.models import Execution, Flow
 from alertops.services.alerts import Group, StartRequest, grouped
 from alertops.services.begin_executions import Entry, commit, insert_beginnings, started, tell_all
-from alertops.services.dispatch import Dispatcher
+from alertops.services.dispatch import Dispatcher, WakeUp
 from alertops.services.maintenance.meet import meet_maintenance
 from alertops.services.open_or_join import count_alerts, insert_executions, lock_open
 
@@ -37,6 +38,17 @@ class Started:
 
     execution: Execution
     created: bool
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What alerts did, and is not committed yet: what to answer each, and what to wake after the commit."""
+
+    started: list[Started]
+    opened: list[Execution]
+    joined: list[Execution]
+    wake_ups: list[WakeUp]
+    moment: Moment
 
 
 @dataclass(frozen=True)
@@ -71,17 +83,38 @@ def start_executions(
     The flows must be of one team, and ones that the actor may start. Raises `NotFoundError` or
     `ConflictError`, and starts nothing, when one of them is gone or archived.
     """
-    groups = grouped(requests)
     for _ in range(MAX_TRIES):
-        found = _open_or_join(session, groups)
-        if len(found) == len(groups):
-            _commit(session, dispatcher, found, actor_id)
-            answers = dict(answer for one in found for answer in one.started())
-            return [answers[place] for place in range(len(requests))]
+        batch = open_or_join_all(session, requests, actor_id)
+        if batch is not None:
+            commit(session, opened=batch.opened, joined=batch.joined)
+            dispatcher.dispatch(session, batch.wake_ups, moment=batch.moment)
+            return batch.started
         session.rollback()
-        have = {one.group.new_id for one in found}
-        _require_in_use(session, {group.flow_id for group in groups if group.new_id not in have})
+        require_in_use(session, {request.flow_id for request in requests})
     raise ConflictError("executions with this dedup_key open and close faster than this alert can join one")
+
+
+def open_or_join_all(
+    session: Session, requests: Sequence[StartRequest], actor_id: UUID | None
+) -> Batch | None:
+    """Open an execution for each alert, or join the open one, and do not commit.
+
+    None when one could not be: an execution ended meanwhile, or a flow is gone or archived. Then the caller
+    rolls back, and begins anew.
+    """
+    groups = grouped(requests)
+    found = _open_or_join(session, groups)
+    if len(found) < len(groups):
+        return None
+    opened = [one.execution for one in found if one.opened]
+    joined = {one.execution: len(one.group.requests) for one in found if not one.opened}
+    wake_ups = insert_beginnings(session, opened)
+    count_alerts(session, joined)
+    moment = tell_all(session, [entry for one in found for entry in one.entries()], actor_id)
+    perhaps_in_maintenance = [one.execution for one in found if one.perhaps_in_maintenance]
+    wake_ups = meet_maintenance(session, perhaps_in_maintenance, wake_ups)
+    answers = dict(answer for one in found for answer in one.started())
+    return Batch([answers[place] for place in range(len(requests))], opened, [*joined], wake_ups, moment)
 
 
 def _open_or_join(session: Session, groups: Sequence[Group]) -> list[_Found]:
@@ -96,19 +129,8 @@ def _open_or_join(session: Session, groups: Sequence[Group]) -> list[_Found]:
     ]
 
 
-def _commit(session: Session, dispatcher: Dispatcher, found: Sequence[_Found], actor_id: UUID | None) -> None:
-    opened = [one.execution for one in found if one.opened]
-    joined = {one.execution: len(one.group.requests) for one in found if not one.opened}
-    wake_ups = insert_beginnings(session, opened)
-    count_alerts(session, joined)
-    moment = tell_all(session, [entry for one in found for entry in one.entries()], actor_id)
-    perhaps_in_maintenance = [one.execution for one in found if one.perhaps_in_maintenance]
-    wake_ups = meet_maintenance(session, perhaps_in_maintenance, wake_ups)
-    commit(session, opened=opened, joined=joined)
-    dispatcher.dispatch(session, wake_ups, moment=moment)
-
-
-def _require_in_use(session: Session, flow_ids: set[UUID]) -> None:
+def require_in_use(session: Session, flow_ids: set[UUID]) -> None:
+    """Raise when one of the flows is gone, or archived."""
     in_use = dict(
         session.execute(select(Flow.id, Flow.archived_at.is_(None)).where(Flow.id.in_(flow_ids))).all()
     )

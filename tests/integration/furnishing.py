@@ -13,11 +13,13 @@ from alertops.models import (
     ApiKey,
     Attempt,
     AuditEntry,
+    Change,
     ContactMethods,
     Execution,
     Flow,
     FlowNode,
     FlowRevision,
+    Integration,
     Invitation,
     Letter,
     LoginSession,
@@ -83,6 +85,7 @@ def furnish(session: Session, name: str) -> Tenant:
         ]
     )
     flow_id = _alert(session, team, name)
+    _integration(session, team, flow_id, name)
     _letter(session, team, name)
     session.commit()
     return Tenant(user.id, team.id, flow_id)
@@ -151,6 +154,21 @@ def _alert(session: Session, team: Team, name: str) -> UUID:
     session.add(TimelineEntry(**of_execution, event="started", detail={}))
     session.add(Timer(**of_execution, number=1, kind="resolve", status="waiting", due_at=_soon()))
     return flow.id
+
+
+def _integration(session: Session, team: Team, flow_id: UUID, name: str) -> None:
+    integration = Integration(
+        team_id=team.id,
+        kind="pagerduty",
+        name=name,
+        flow_id=flow_id,
+        prefix=name,
+        hash=_hash(),
+        created_by=team.id,
+    )
+    session.add(integration)
+    session.flush()
+    session.add(Change(team_id=team.id, integration_id=integration.id, summary=name, details={}))
 
 
 def _letter(session: Session, team: Team, name: str) -> None:

@@ -17,6 +17,10 @@ from alertops.services import pages
 from alertops.services.access import door
 from tests.integration.api_client import API, Person, a_flow, a_node, assert_problem, person, row_counts
 
+AN_EVENT: dict[str, Any] = {
+    "event_action": "trigger",
+    "payload": {"summary": "disk full", "source": "db1", "severity": "critical"},
+}
 # What a route needs in its body to get past validation; a new route with a body must be added here.
 MAINTENANCE = {
     "name": "mine",
@@ -35,6 +39,9 @@ BODIES: dict[str, Any] = {
     "operations.note": {"text": "mine"},
     "operations.acknowledge_all": {"status": "running"},
     "operations.resolve_all": {"status": "running"},
+    "integrations.create": {"kind": "pagerduty", "name": "mine", "flow_id": str(uuid4())},
+    "integrations.change": {"name": "mine"},
+    "integrations.try_out": {"sent": AN_EVENT},
     "flows.change": {"name": "Mine now"},
     "flows.replace": a_flow(name="Mine now"),
     "nodes.add": a_node(),
@@ -98,6 +105,9 @@ def ids(app: Flask, session: Session) -> dict[str, Any]:
         "outsider_id": str(outsider.id),
         "execution_id": execution,
         "number": 1,
+        "integration_id": ann.make(
+            f"/teams/{team}/integrations", {"kind": "pagerduty", "name": "CI", "flow_id": flow["id"]}
+        )["id"],
         "session_id": str(ann.session_id),
         "user_id": str(ann.id),
         "key_id": ann.make(f"/teams/{team}/api-keys", {"name": "CI", "scopes": ["trigger"]})["id"],

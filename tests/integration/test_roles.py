@@ -15,7 +15,17 @@ from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
 from alertops.db import Base
-from alertops.models import ApiKey, Invitation, MaintenanceWindow, Membership, Outsider, Team, WebhookSecret
+from alertops.models import (
+    ApiKey,
+    Flow,
+    Integration,
+    Invitation,
+    MaintenanceWindow,
+    Membership,
+    Outsider,
+    Team,
+    WebhookSecret,
+)
 from alertops.models.api_key import Scope
 from alertops.models.letter import LetterKind
 from alertops.models.team import Role
@@ -49,6 +59,8 @@ class Subject:
             return {"user_id": self.ids["heir_id"]}
         if endpoint == "nodes.order":
             return {"node_ids": [self.ids["node_id"], self.ids["other_node_id"]]}
+        if endpoint == "integrations.create":
+            return {**BODIES[endpoint], "flow_id": str(self.ids["flow_id"])}
         if endpoint == "invitations.create":
             return {"email": f"{uuid4().hex}@example.org", "role": "viewer"}
         return BODIES.get(endpoint, {})
@@ -86,6 +98,7 @@ class Stage:
                 "key_id": key_ids[0],
                 "window_id": self._window(team.id),
                 "secret_id": self._secret(team.id),
+                "integration_id": self._integration(team.id),
                 **self._addressed(team.id),
                 "heir_id": str(self.people["heir"].id),
             },
@@ -110,6 +123,24 @@ class Stage:
         )
         self.session.commit()
         return {"invitation_id": invitation.id, "outsider_id": outsider.id}
+
+    def _integration(self, team_id: UUID) -> UUID:
+        """One that leads to a flow of its own, so that it keeps nobody from archiving the other."""
+        flow = Flow(team_id=team_id, name="Of the integration", revision_number=1)
+        self.session.add(flow)
+        self.session.flush()
+        row = Integration(
+            team_id=team_id,
+            kind="pagerduty",
+            name="monitoring",
+            flow_id=flow.id,
+            prefix="AAAA",
+            hash=uuid4().bytes * 2,
+            created_by=self.people[Role.OWNER].id,
+        )
+        self.session.add(row)
+        self.session.commit()
+        return row.id
 
     def _key(self, team_id: UUID, key: ApiKeyText, scopes: list[Scope]) -> UUID:
         row = {"team_id": team_id, "name": "key", "prefix": key.prefix, "hash": key.hash, "scopes": scopes}

@@ -11,7 +11,7 @@ from argon2 import PasswordHasher
 from flask import Flask
 from sqlalchemy import update
 
-from alertops.models import Membership, Outsider, User
+from alertops.models import Change, Membership, Outsider, User
 from api.extensions import db
 from tests.integration.api_client import Person, a_flow, a_node, person
 from tests.integration.conftest import (
@@ -78,6 +78,7 @@ def place(app: Flask, name: str) -> Place:
         "node_id": flow["nodes"][0]["id"],
         "execution_id": execution["id"],
         "number": 1,
+        "integration_id": _integration(owner, team, flow["id"]),
         "session_id": str(owner.session_id),
         "user_id": str(owner.id),
         "key_id": owner.make(f"/teams/{team}/api-keys", {"name": "CI", "scopes": ["read"]})["id"],
@@ -104,6 +105,9 @@ def second_of_each(app: Flask, place: Place) -> None:
     owner.make(f"/teams/{team}/api-keys", {"name": "Another", "scopes": ["read"]})
     owner.make(f"/teams/{team}/maintenance-windows", _MAINTENANCE)
     owner.make(f"/teams/{team}/webhook-secrets", {})
+    _integration(owner, team, ids["flow_id"])
+    _change(app, team, ids["integration_id"], "one")
+    _change(app, team, ids["integration_id"], "another")
     _invite(owner, team, "another")
     _outsider(app, team, "another")
     member = person(app, f"member-of-{team}")
@@ -112,9 +116,21 @@ def second_of_each(app: Flask, place: Place) -> None:
         db.session.commit()
 
 
+def _integration(owner: Person, team: str, flow: str) -> str:
+    wanted = {"kind": "pagerduty", "name": "Monitoring", "flow_id": flow}
+    return str(owner.make(f"/teams/{team}/integrations", wanted)["id"])
+
+
 def _invite(owner: Person, team: str, name: str) -> str:
     invitation = {"email": f"{name}@example.com", "role": "viewer"}
     return str(owner.make(f"/teams/{team}/invitations", invitation)["id"])
+
+
+def _change(app: Flask, team: str, integration: str, summary: str) -> None:
+    with app.app_context():
+        row = Change(team_id=UUID(team), integration_id=UUID(integration), summary=summary, details={})
+        db.session.add(row)
+        db.session.commit()
 
 
 def _outsider(app: Flask, team: str, name: str) -> str:

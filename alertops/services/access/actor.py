@@ -68,7 +68,15 @@ class LinkHolder:
         return self.kind is ActorKind.USER
 
 
-# Who can come to the door of a team. Holders of tokens and links cannot: each is for one thing.
+@dataclass(frozen=True)
+class Monitor:
+    """A monitoring system with the key of an integration: the way in that it is is all that it may use."""
+
+    id: UUID
+    team_id: UUID
+
+
+# Who can come to the door of a team. Holders of tokens and links, and monitors, cannot: each has one thing.
 Actor = Person | Program
 
 

@@ -16,7 +16,17 @@ from sqlalchemy import ColumnElement, Select, exists, literal, select
 from sqlalchemy.orm import InstrumentedAttribute, Session, joinedload
 
 from alertops.errors import ForbiddenError, NotFoundError
-from alertops.models import Execution, Flow, FlowNode, FlowRevision, Invitation, Membership, Outsider, Team
+from alertops.models import (
+    Execution,
+    Flow,
+    FlowNode,
+    FlowRevision,
+    Integration,
+    Invitation,
+    Membership,
+    Outsider,
+    Team,
+)
 from alertops.models.team import Role
 from alertops.services.access.actor import Actor, Asking, Person
 from alertops.services.access.permissions import PERMISSIONS, role_may, roles_for, scopes_may
@@ -74,6 +84,12 @@ def find_outsider(session: Session, asking: Asking, team_id: UUID, outsider_id: 
     """The outsider that the team alerts."""
     query = select(Outsider).where(Outsider.id == outsider_id, Outsider.team_id == team_id)
     return _find(session, asking, query, Outsider.team_id, "address")
+
+
+def find_integration(session: Session, asking: Asking, team_id: UUID, integration_id: UUID) -> Integration:
+    """The integration of the team."""
+    query = select(Integration).where(Integration.id == integration_id, Integration.team_id == team_id)
+    return _find(session, asking, query, Integration.team_id, "integration")
 
 
 def find_execution(session: Session, asking: Asking, execution_id: UUID) -> Execution:

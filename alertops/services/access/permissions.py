@@ -52,7 +52,11 @@ PERMISSIONS: dict[Action, Rule] = {
     Action.LEAVE: Rule("leave the team", Role.VIEWER),
     Action.RAISE_ALERT: Rule("raise alerts", Role.MEMBER, frozenset({Scope.TRIGGER, Scope.MANAGE})),
     Action.ANSWER: Rule("acknowledge and resolve executions", Role.MEMBER, frozenset({Scope.MANAGE})),
-    Action.EDIT_FLOWS: Rule("create, change and archive flows", Role.MEMBER, frozenset({Scope.MANAGE})),
+    Action.EDIT_FLOWS: Rule(
+        "create, change and archive flows, and the integrations that lead to them",
+        Role.MEMBER,
+        frozenset({Scope.MANAGE}),
+    ),
     Action.DECLARE_MAINTENANCE: Rule(
         "declare maintenance, and end it", Role.MEMBER, frozenset({Scope.MANAGE})
     ),

@@ -20,7 +20,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, event, text
 from sqlalchemy.orm import Session, SessionTransaction
 
-from alertops.services.access.actor import Actor, LinkHolder, Person
+from alertops.services.access.actor import Actor, LinkHolder, Monitor, Person
 
 WALLED_ROLE = "alertops_walled"
 _BEHIND = "alertops.behind_the_wall"
@@ -38,7 +38,7 @@ _FOR_ONE_TEAM = text(_RAISE.format(team_ids="ARRAY[CAST(:team_id AS uuid)]")).bi
 )
 
 
-def raise_the_wall(session: Session, actor: Actor | LinkHolder) -> None:
+def raise_the_wall(session: Session, actor: Actor | LinkHolder | Monitor) -> None:
     """Put the session behind the actor's wall: the running transaction, and all that it begins later."""
     session.info[_BEHIND] = actor
     if session.in_transaction():
@@ -70,7 +70,7 @@ def _begin_behind(session: Session, _transaction: SessionTransaction, connection
         _raise(connection, actor)
 
 
-def _raise(connection: Connection, actor: Actor | LinkHolder) -> None:
+def _raise(connection: Connection, actor: Actor | LinkHolder | Monitor) -> None:
     if isinstance(actor, Person):
         connection.execute(_FOR_PERSON, _named(user_id=actor.id))
     else:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import structlog
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from alertops.db import database_now
-from alertops.errors import AlertOpsError
-from alertops.models import Flow
+from alertops.errors import AlertOpsError, ConflictError
+from alertops.models import Flow, Integration
 from alertops.services.access.audit import audit
 from alertops.services.flows.lock_flow import Editor, lock_flow, require_version
 from alertops.services.teams.locked_team import keep_team
@@ -33,12 +34,28 @@ def _set_archived(session: Session, flow: Flow, editor: Editor, *, archived: boo
         # Safe to repeat: whose answer was lost has seen a version that it has itself replaced.
         if archived != (flow.archived_at is not None):
             require_version(flow, editor)
+            if archived:
+                _require_no_way_in(session, flow)
             _change(session, flow, editor, archived)
     except AlertOpsError:
         session.rollback()  # lets the lock go
         raise
     session.commit()
     log.info("flow_archived" if archived else "flow_unarchived", flow=str(flow.id), by=str(editor.actor.id))
+
+
+def _require_no_way_in(session: Session, flow: Flow) -> None:
+    """What comes in by an integration must find a flow that starts something (services/integrations/).
+
+    One that is made at the same moment holds the flow's row, and is seen here.
+    """
+    leads_here = (Integration.flow_id == flow.id) & Integration.revoked_at.is_(None)
+    names = session.scalars(select(Integration.name).where(leads_here).order_by(Integration.name)).all()
+    if names:
+        named = ", ".join(names)
+        raise ConflictError(
+            f"Alerts come in here by {named}: lead them to another flow first.", archived=False
+        )
 
 
 def _change(session: Session, flow: Flow, editor: Editor, archived: bool) -> None:
