@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from alertops.db import Base
@@ -34,7 +35,7 @@ class MaintenanceWindow(Base):
     mode: Mapped[str]
     starts_at: Mapped[datetime]
     ends_at: Mapped[datetime | None]
-    hours: Mapped[dict[str, Any] | None]
+    hours: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     # No foreign keys: who declared and who ended it stays told when they have left.
     created_by: Mapped[UUID]
     created_at: Mapped[CreatedAt]

@@ -18,8 +18,10 @@ from alertops.escalation.decision import Reason
 from alertops.models import (
     Attempt,
     AuditEntry,
+    Change,
     Execution,
     Flow,
+    Integration,
     Invitation,
     Letter,
     LoginSession,
@@ -94,6 +96,29 @@ def ids(session: Session) -> set[object]:
     found = set(session.scalars(select(Execution.id)))
     session.rollback()
     return found
+
+
+def test_changes_that_were_told_long_ago_are_deleted(world: World) -> None:
+    flow = world.flow(node("a"))
+    integration = Integration(
+        team_id=world.team.id,
+        flow_id=flow.id,
+        kind="pagerduty",
+        name="Monitoring",
+        prefix="key",
+        hash=os.urandom(32),
+        rules=[],
+        created_by=world.owner.id,
+    )
+    world.session.add(integration)
+    world.session.flush()
+    now = database_now(world.session)
+    for days in (89, 91):
+        made = {"team_id": world.team.id, "integration_id": integration.id, "summary": f"{days} days ago"}
+        world.session.add(Change(**made, details={}, created_at=now - timedelta(days=days)))
+    world.session.commit()
+    assert prune_all(world.session) == {"changes": 1}
+    assert world.session.scalars(select(Change.summary)).all() == ["89 days ago"]
 
 
 def test_what_is_over_goes_with_all_that_is_its_own_and_what_is_younger_stays(

@@ -100,6 +100,7 @@ def _changes() -> None:
     )
     op.create_index(op.f("ix_changes_integration_id"), "changes", ["integration_id"])
     op.create_index("ix_changes_team_created", "changes", ["team_id", "created_at", "id"])
+    op.create_index("ix_changes_created_at", "changes", ["created_at", "id"])
 
 
 def _executions() -> None:

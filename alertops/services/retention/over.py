@@ -31,6 +31,7 @@ from alertops.escalation.states import (
 from alertops.models import (
     Attempt,
     AuditEntry,
+    Change,
     Execution,
     Invitation,
     Letter,
@@ -80,6 +81,7 @@ def sweeps(ages: Ages, now: datetime) -> Iterator[Sweep]:
     """All that is over by now, by the database's clock. Alerts come first: they are the most."""
     yield _executions(ages.finished, now)
     yield _stop_tokens(max(ages.finished, STOP_TOKENS_KEPT), now)
+    yield Sweep("changes", Change.id, Change.created_at, Change.created_at < now - ages.finished)
     yield _invitations(ages.finished, now)
     yield _letters(now)
     yield Sweep("login sessions", LoginSession.id, LoginSession.expires_at, LoginSession.expires_at <= now)
