@@ -29,13 +29,14 @@ from alertops.escalation.decision import (
     SetCourse,
     SetTimer,
 )
-from alertops.escalation.states import AttemptStatus, ExecutionStatus, TimerKind
+from alertops.escalation.states import ExecutionStatus, TimerKind
 from alertops.models import Attempt, Execution
 from alertops.services import transitions
 from alertops.services.dispatch import AttemptWakeUp, StepWakeUp, TimerWakeUp, WakeUp
 from alertops.services.keys import AttemptKey, StepKey
 from alertops.services.lock import revision_run
 from alertops.services.timeline import tell
+from alertops.services.transitions import NewAttempt
 
 
 @dataclass(frozen=True)
@@ -152,22 +153,17 @@ def _set_course(session: Session, execution: Execution, effect: SetCourse, by: _
 def _insert_retry(session: Session, retry: RetryAttempt, failed: Attempt | None) -> WakeUp:
     if failed is None:
         raise ValueError("a retry follows an attempt, and none was given")
-    session.add(
-        Attempt(
-            execution_id=failed.execution_id,
-            step_number=failed.step_number,
-            target_number=failed.target_number,
-            number=retry.attempt,
-            channel=failed.channel,
-            address=failed.address,
-            outsider_id=failed.outsider_id,
-            user_id=failed.user_id,
-            status=AttemptStatus.SCHEDULED,
-            due_at=retry.due_at,
-            may_repeat=retry.may_repeat,
-        )
-    )
     key = AttemptKey.of(failed)._replace(attempt=retry.attempt)
+    again = NewAttempt(
+        key,
+        failed.channel,
+        failed.address,
+        failed.outsider_id,
+        failed.user_id,
+        retry.due_at,
+        retry.may_repeat,
+    )
+    transitions.insert_attempts(session, [again])
     tell(session, key, "attempt_scheduled", due_at=retry.due_at.isoformat())
     return AttemptWakeUp(key, failed.channel, retry.due_at)
 

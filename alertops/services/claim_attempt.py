@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from alertops.channels.base import Notification
-from alertops.db import database_now
+from alertops.db import commit_without_flush, database_now
 from alertops.escalation.decision import ClaimAttempt, Decision, EndAttempt, Reason, WakeAgain
 from alertops.escalation.events import AttemptWoken, LeaseExpired
 from alertops.escalation.machine import decide
@@ -29,18 +29,24 @@ from alertops.services.letters.mail_token import mint
 from alertops.services.lock import attempt_state, lock_execution, progress_of, read_attempt
 from alertops.services.signing_secrets import signing_secrets
 from alertops.services.timeline import tell
+from alertops.services.transitions import Claimed
 
 
 @dataclass(frozen=True)
 class Claim:
-    """The right to send. `number` must be shown at every later write."""
+    """The right to send. `claimed` must be shown at every later write."""
 
     key: AttemptKey
-    number: int
+    claimed: Claimed
     channel: str
     notification: Notification
     # Why it must not be sent after all, if it must not: known for certain before anybody is talked to.
     refused: str | None = None
+
+    @property
+    def number(self) -> int:
+        """How often the attempt has been claimed, this time included."""
+        return self.claimed.number
 
 
 @dataclass(frozen=True)
@@ -113,17 +119,21 @@ def _claim(
 ) -> Claim | NoClaim:
     key = AttemptKey.of(attempt)
     seen = attempt.claim_number
-    if not transitions.claim_attempt(session, key, seen, lease_seconds, may_repeat=may_repeat):
+    claimed = transitions.claim_attempt(session, key, seen, lease_seconds, may_repeat=may_repeat)
+    if claimed is None:
         return _nothing(session, Reason.STALE, [])
     if decision.reason is not Reason.DUE:
         # The worker before us died. The timeline says so, and whether this may be a repeat.
         tell(session, key, "attempt_claimed_again", reason=decision.reason.value, may_repeat=may_repeat)
     notification = _notification(session, execution, state, attempt, may_repeat=may_repeat)
     refused = _refusal(session, execution, attempt)
+    # Nothing that can be seen outside follows from a claim, until the mark or the outcome is flushed, and the
+    # claim with it. Lost in a crash of the database before, it is refused there (reliability.md).
+    commit_without_flush(session)
     reach(Point.BEFORE_CLAIM, session)
     session.commit()
     reach(Point.AFTER_CLAIM, session)
-    return Claim(key, seen + 1, attempt.channel, notification, refused)
+    return Claim(key, claimed, attempt.channel, notification, refused)
 
 
 def _refusal(session: Session, execution: Execution, attempt: Attempt) -> str | None:
@@ -147,7 +157,8 @@ def _close(
     """End an attempt whose sender is gone and which will not be sent again."""
     detail = f"not sent again: {decision.reason.value}"
     key = AttemptKey.of(attempt)
-    if not transitions.end_attempt(session, key, attempt.claim_number, outcome, detail):
+    seen = Claimed(attempt.claim_number, attempt.lease_id)
+    if not transitions.end_attempt(session, key, seen, outcome, detail):
         return _nothing(session, Reason.STALE, [])
     tell(session, key, f"attempt_{outcome.value}", reason=decision.reason.value)
     applied = apply(session, execution, decision, attempt=attempt)

@@ -19,9 +19,10 @@ from alertops.escalation.decision import Reason
 from alertops.escalation.events import NobodyToTell, StepWoken
 from alertops.escalation.machine import decide
 from alertops.escalation.state import State
-from alertops.escalation.states import AttemptStatus, StepStatus
+from alertops.escalation.states import StepStatus
 from alertops.faults import Point, reach
-from alertops.models import Attempt, Execution, Step
+from alertops.models import Execution, Step
+from alertops.services import transitions
 from alertops.services.apply import apply
 from alertops.services.dispatch import AttemptWakeUp, Dispatcher, StepWakeUp, WakeUp
 from alertops.services.keys import AttemptKey, StepKey
@@ -35,6 +36,7 @@ from alertops.services.lock import (
 from alertops.services.recipients import resolve_recipient
 from alertops.services.resolution import Target
 from alertops.services.tell_resolution import tell_resolution
+from alertops.services.transitions import NewAttempt
 
 log = structlog.get_logger(__name__)
 
@@ -58,8 +60,10 @@ def fire_step(
     now = moment.at
     decision = decide(state, _woken(step), now)
     if decision.reason is Reason.EARLY:
-        session.commit()
-        dispatcher.dispatch(session, [StepWakeUp(key, step.due_at)], moment=moment)
+        # Nothing was written. A commit of a row lock alone would wait for the disk all the same.
+        due_at = step.due_at
+        session.rollback()
+        dispatcher.dispatch(session, [StepWakeUp(key, due_at)], moment=moment)
         return decision.reason
     applied = apply(session, execution, decision)
     if decision.reason is not Reason.DUE or not applied.ok:
@@ -106,28 +110,20 @@ def _tell_recipient(
     tell_resolution(session, key, node, resolved)
     if resolved.targets:
         numbered = enumerate(resolved.targets, start=1)
-        return [_insert_attempt(session, key, i, target, step.due_at) for i, target in numbered]
+        attempts = [_attempt_at(target, key, number, step.due_at) for number, target in numbered]
+        transitions.insert_attempts(session, attempts)
+        return [AttemptWakeUp(attempt.key, attempt.channel, attempt.due_at) for attempt in attempts]
     event = NobodyToTell(step.number, progress_of(session, key))
     decision = decide(state, event, now)
     return apply(session, execution, decision).wake_ups
 
 
-def _insert_attempt(
-    session: Session, step: StepKey, number: int, target: Target, step_due_at: datetime
-) -> WakeUp:
-    due_at = step_due_at + timedelta(seconds=target.after_seconds)
-    session.add(
-        Attempt(
-            execution_id=step.execution_id,
-            step_number=step.step,
-            target_number=number,
-            number=1,
-            channel=target.channel,
-            address=target.address,
-            outsider_id=target.outsider_id,
-            user_id=target.user_id,
-            status=AttemptStatus.SCHEDULED,
-            due_at=due_at,
-        )
+def _attempt_at(target: Target, step: StepKey, number: int, step_due_at: datetime) -> NewAttempt:
+    return NewAttempt(
+        AttemptKey(*step, number, 1),
+        target.channel,
+        target.address,
+        target.outsider_id,
+        target.user_id,
+        due_at=step_due_at + timedelta(seconds=target.after_seconds),
     )
-    return AttemptWakeUp(AttemptKey(*step, number, 1), target.channel, due_at)

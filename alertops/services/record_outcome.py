@@ -63,7 +63,7 @@ def record_outcome(session: Session, dispatcher: Dispatcher, claim: Claim, outco
     decision = decide(state, event, database_now(session))
     # Not always as the send ended: what an earlier claim may have delivered is not called failed.
     ended_as = decision.ended_as or outcome.status
-    if not transitions.end_attempt(session, key, claim.number, ended_as, outcome.detail):
+    if not transitions.end_attempt(session, key, claim.claimed, ended_as, outcome.detail):
         return _lost(session, outcome)
     tell(session, key, f"attempt_{ended_as.value}", detail=outcome.detail, reason=decision.reason.value)
     applied = apply(session, execution, decision, attempt=attempt)

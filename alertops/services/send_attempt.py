@@ -2,10 +2,10 @@
 
 ::
 
-    wake-up ─▶ claim (committed) ─▶ open ─▶ mark transmit (committed) ─▶ transmit ─▶ record (committed)
-               lease starts          │       execution still running,      │
-                                     │       lease still ours              │
-                                     └─ failed: certainly not sent         └─ failed: perhaps sent
+    wake-up ─▶ claim (not flushed) ─▶ open ─▶ mark transmit (flushed) ─▶ transmit ─▶ record (flushed)
+               lease starts            │       execution still running,    │
+                                       │       lease still ours            │
+                                       └─ failed: certainly not sent       └─ failed: perhaps sent
 
 A crash left of the mark is retried without risk. A crash right of it may repeat a message: the attempt
 is sent again under the same key, or held. No lock is held while the network is being talked to.
@@ -101,7 +101,7 @@ def _mark_transmit(session: Session, claim: Claim, *, needed_seconds: float) -> 
         session.rollback()
         return _Mark.ANSWERED
     marked = execution is not None and transitions.mark_transmit(
-        session, claim.key, claim.number, needed_seconds
+        session, claim.key, claim.claimed, needed_seconds
     )
     reach(Point.BEFORE_TRANSMIT_MARK, session)
     session.commit()

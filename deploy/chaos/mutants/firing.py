@@ -5,7 +5,9 @@ from __future__ import annotations
 from deploy.chaos.mutants.mutant import Edit, Mutant
 
 MACHINE = "alertops/escalation/machine.py"
-TRANSITIONS = "alertops/services/transitions.py"
+STEPS = "alertops/services/transitions/steps.py"
+ATTEMPTS = "alertops/services/transitions/attempts.py"
+GUARDED = "alertops/services/transitions/guarded.py"
 FIRE = "alertops/services/fire_step.py"
 OPEN_OR_JOIN = "alertops/services/open_or_join.py"
 BEGIN = "alertops/services/begin_executions.py"
@@ -13,9 +15,9 @@ APPLY = "alertops/services/apply.py"
 LOCK = "alertops/services/lock.py"
 
 STALE = "    if not state.running or event.status is not StepStatus.WAITING:\n"
-WAITING_AND_DUE = "            Step.status == StepStatus.WAITING,\n            Step.due_at <= _now(),\n"
-DUE = "            Step.due_at <= _now(),\n"
-WAITING = "            Step.status == StepStatus.WAITING,\n"
+WAITING_AND_DUE = "where(_IS, _WAITING, _DUE)"
+DUE = "where(_IS, _DUE)"
+WAITING = "where(_IS, _WAITING)"
 
 MUTANTS = (
     Mutant(
@@ -26,17 +28,18 @@ MUTANTS = (
         besides="the primary keys, by upserts: inserting the attempt a second time is refused",
         edits=(
             Edit(MACHINE, STALE, "    if not state.running:\n"),
-            Edit(TRANSITIONS, WAITING_AND_DUE, DUE),
+            Edit(STEPS, WAITING_AND_DUE, DUE),
             Edit(
-                TRANSITIONS,
+                STEPS,
                 '    """(nothing) -> waiting."""\n',
                 "    if session.get(Step, (execution_id, planned.number)) is not None:\n        return\n",
             ),
-            Edit(FIRE, "    session.add(\n        Attempt(", "    session.merge(\n        Attempt("),
             Edit(
-                FIRE,
-                "            due_at=due_at,\n",
-                "            due_at=due_at,\n            finished_at=None,\n            transmit_at=None,\n",
+                ATTEMPTS,
+                "    session.execute(_INSERT, [_row(attempt) for attempt in attempts])\n",
+                "    for attempt in attempts:\n"
+                "        row = _row(attempt) | {'finished_at': None, 'transmit_at': None}\n"
+                "        session.merge(Attempt(**row))\n",
             ),
         ),
     ),
@@ -48,7 +51,7 @@ MUTANTS = (
         besides="the guard in the UPDATE, which looks at the status as well",
         edits=(
             Edit(MACHINE, STALE, "    if event.status is StepStatus.FIRED:\n"),
-            Edit(TRANSITIONS, WAITING_AND_DUE, "            Step.status != StepStatus.FIRED,\n" + DUE),
+            Edit(STEPS, WAITING_AND_DUE, "where(_IS, _STEPS.c.status != StepStatus.FIRED, _DUE)"),
         ),
     ),
     Mutant(
@@ -65,7 +68,7 @@ MUTANTS = (
                 "    place = next_position",
                 "    place = next_position",
             ),
-            Edit(TRANSITIONS, WAITING_AND_DUE, WAITING),
+            Edit(STEPS, WAITING_AND_DUE, WAITING),
         ),
         statements=("ALTER TABLE steps DROP CONSTRAINT ck_steps_never_early",),
     ),
@@ -86,11 +89,20 @@ MUTANTS = (
                 "from contextlib import closing\n",
                 "import time\nfrom contextlib import closing\n",
             ),
+            # Statements are made once: what they compare with is asked when they run.
             Edit(
-                TRANSITIONS,
-                "_now = func.clock_timestamp\n",
-                "def _now() -> datetime:\n    return (datetime.now() + timedelta(seconds=2)).astimezone()\n",
+                GUARDED,
+                "now = func.clock_timestamp\n",
+                "def now() -> Any:\n"
+                "    ahead = lambda: datetime.fromtimestamp(time.time() + 2).astimezone()\n"
+                "    return bindparam(None, callable_=ahead, type_=DateTime(timezone=True))\n",
             ),
+            Edit(
+                GUARDED,
+                "from collections.abc import Mapping\n",
+                "import time\nfrom collections.abc import Mapping\nfrom datetime import datetime\n",
+            ),
+            Edit(GUARDED, "CursorResult, Update, func\n", "CursorResult, DateTime, Update, bindparam\n"),
         ),
     ),
     Mutant(

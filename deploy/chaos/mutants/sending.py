@@ -5,7 +5,7 @@ from __future__ import annotations
 from deploy.chaos.mutants.mutant import Edit, Mutant
 
 MACHINE = "alertops/escalation/machine.py"
-TRANSITIONS = "alertops/services/transitions.py"
+ATTEMPTS = "alertops/services/transitions/attempts.py"
 CLAIM = "alertops/services/claim_attempt.py"
 SEND = "alertops/services/send_attempt.py"
 OUTCOME = "alertops/services/record_outcome.py"
@@ -26,11 +26,7 @@ MUTANTS = (
         besides="row lock and guarded UPDATE: each alone is enough",
         edits=(
             Edit("alertops/services/lock.py", "        .with_for_update(key_share=True)\n", ""),
-            Edit(
-                TRANSITIONS,
-                "        .where(_is(key), Attempt.claim_number == seen_claim, due | abandoned)\n",
-                "        .where(_is(key))\n",
-            ),
+            Edit(ATTEMPTS, "    .where(_IS, _SEEN, _DUE | _ABANDONED)\n", "    .where(_IS)\n"),
         ),
     ),
     Mutant(
@@ -40,18 +36,12 @@ MUTANTS = (
         breaks=("once",),
         edits=(
             Edit(
-                TRANSITIONS,
-                "            _is(key),\n"
-                "            Attempt.claim_number == claim,\n"
-                "            Attempt.status == AttemptStatus.SENDING,\n"
-                "            Attempt.lease_until >= _now() + timedelta(seconds=needed_seconds),\n",
-                "            _is(key),\n",
+                ATTEMPTS,
+                "        _IS, _SENDING, _SEEN, _LEASE, _ATTEMPTS.c.lease_until >= now() + bindparam("
+                '"needed", type_=Interval)\n',
+                "        _IS\n",
             ),
-            Edit(
-                TRANSITIONS,
-                "            Attempt.claim_number == claim,\n            Attempt.status.in_(",
-                "            Attempt.status.in_(",
-            ),
+            Edit(ATTEMPTS, "_SCHEDULED | _SENDING, _SEEN, _LEASE)", "_SCHEDULED | _SENDING)"),
         ),
     ),
     Mutant(
@@ -109,9 +99,9 @@ MUTANTS = (
                 "    return Decision(Reason.DUE, (Claim",
             ),
             Edit(
-                TRANSITIONS,
-                "    due = (Attempt.status == AttemptStatus.SCHEDULED) & (Attempt.due_at <= _now())\n",
-                "    due = Attempt.status == AttemptStatus.SCHEDULED\n",
+                ATTEMPTS,
+                "_DUE = _SCHEDULED & (_ATTEMPTS.c.due_at <= now())\n",
+                "_DUE = _SCHEDULED\n",
             ),
         ),
     ),
@@ -196,9 +186,9 @@ MUTANTS = (
                 "        session.rollback()\n"
                 "        return _Mark.ANSWERED\n"
                 "    marked = execution is not None and transitions.mark_transmit(\n"
-                "        session, claim.key, claim.number, needed_seconds\n"
+                "        session, claim.key, claim.claimed, needed_seconds\n"
                 "    )\n",
-                "    marked = transitions.mark_transmit(session, claim.key, claim.number, needed_seconds)\n",
+                "    marked = transitions.mark_transmit(session, claim.key, claim.claimed, needed_seconds)\n",
             ),
         ),
     ),
