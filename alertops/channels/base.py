@@ -67,12 +67,14 @@ class Certainty(StrEnum):
 class ChannelError(Exception):
     """A send failed; `permanent` says that trying again cannot help.
 
-    `certainty` is UNKNOWN only when the provider may have accepted the message all the same.
+    `certainty` is UNKNOWN only when the provider may have accepted the message all the same. The provider asks to
+    be left alone for `not_before_seconds`.
     """
 
     detail: str
     permanent: bool = False
     certainty: Certainty = field(default=Certainty.NOT_SENT)
+    not_before_seconds: float = 0.0
 
     def __str__(self) -> str:
         return self.detail

@@ -4,7 +4,7 @@ The point of no return is the first byte of the request. Up to it every failure 
 address that must not be spoken to is permanent, and all else passes. After it, the receiver's word counts::
 
     2xx                          delivered
-    408, 425, 429, 5xx           not taken, and may pass
+    408, 425, 429, 5xx           not taken, and may pass; not before `Retry-After`, if they say
     502, 504                     a gateway's word, which does not know: perhaps taken
     410, any other 3xx or 4xx    not taken for good; redirects are not followed
     no answer, or nonsense       perhaps taken
@@ -27,6 +27,7 @@ from alertops.channels.endpoint import Endpoint
 from alertops.channels.http_exchange import Answer, Headers, NoAnswer, hung_up, post
 from alertops.channels.public_address import AddressRules, IPNetwork
 from alertops.channels.resolver import Resolver
+from alertops.channels.retry_after import retry_after
 from alertops.channels.text import one_line
 from alertops.channels.webhook_body import build_body
 from alertops.channels.webhook_signature import identify
@@ -145,17 +146,19 @@ class _WebhookDelivery(Delivery):
     def _receipt(self, answer: Answer) -> Receipt:
         """The receipt of an answer that takes the message; raises what any other one means."""
         told = self._wording.answer(answer)
+        later = retry_after(answer.headers)
         match answer.status // 100:
             case 2:
                 return Receipt(told)
             case 3:
                 raise ChannelError(self._wording.redirect(answer), permanent=True)
             case 4:
-                raise ChannelError(told, permanent=answer.status not in _MAY_PASS)
+                permanent = answer.status not in _MAY_PASS
+                raise ChannelError(told, permanent=permanent, not_before_seconds=later)
             case 5 if answer.status not in _FROM_A_GATEWAY:
-                raise ChannelError(told)
+                raise ChannelError(told, not_before_seconds=later)
             case _:
-                raise ChannelError(told, certainty=Certainty.UNKNOWN)
+                raise ChannelError(told, certainty=Certainty.UNKNOWN, not_before_seconds=later)
 
 
 @dataclass(frozen=True)

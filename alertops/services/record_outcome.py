@@ -40,6 +40,7 @@ class Outcome:
     status: AttemptStatus
     detail: str
     permanent: bool = False
+    not_before_seconds: float = 0.0
 
 
 def record_outcome(session: Session, dispatcher: Dispatcher, claim: Claim, outcome: Outcome) -> Reason:
@@ -58,6 +59,7 @@ def record_outcome(session: Session, dispatcher: Dispatcher, claim: Claim, outco
         may_repeat=attempt.may_repeat,
         jitter=_jitter.random(),
         began_at=_began_at(session, attempt),
+        not_before_seconds=outcome.not_before_seconds,
         progress=progress_of(session, key),
     )
     decision = decide(state, event, database_now(session))

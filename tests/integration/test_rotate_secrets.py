@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, sessionmaker
 
 from alertops.cli import main
 from alertops.models import Team, WebhookSecret
@@ -91,6 +91,24 @@ def test_one_that_is_deleted_meanwhile_stays_deleted(session: Session, database_
     session.query(WebhookSecret).delete()
     session.commit()
     assert [progress.done for progress in running] == []
+
+
+def test_one_that_is_replaced_meanwhile_stays_as_it_was_replaced(
+    session: Session, sessions: sessionmaker[Session], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored(session, 1)
+    box = SecretBox([NEW, OLD])
+    reseal = box.reseal
+
+    def while_it_is_replaced(sealed: str) -> str:
+        with sessions() as other:
+            other.query(WebhookSecret).update({"sealed": box.seal("replaced")})
+            other.commit()
+        return reseal(sealed)
+
+    monkeypatch.setattr(box, "reseal", while_it_is_replaced)
+    assert [progress.done for progress in rotate(session, box)][-1] == 0
+    assert opened(session, NEW) == {"replaced"}
 
 
 def test_without_a_usable_key_nothing_is_touched(session: Session, database_url: str) -> None:
