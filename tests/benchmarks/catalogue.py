@@ -1,0 +1,9 @@
+"""All benchmarks, in the order in which they are run."""
+
+from __future__ import annotations
+
+from tests.benchmarks import escalation, ingest
+from tests.benchmarks.benchmark import Benchmark
+from tests.benchmarks.floor import parts
+
+BENCHMARKS: tuple[Benchmark, ...] = (parts.BENCHMARK, ingest.BENCHMARK, escalation.BENCHMARK)
