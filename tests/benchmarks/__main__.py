@@ -29,7 +29,8 @@ def main() -> int:
     parser.add_argument("--save", type=Path, default=ROOT.with_suffix(".json"), help="where the results go")
     wanted = parser.parse_args()
     configure_logging("console", "WARNING")
-    console = Console()
+    # Where it does not go to a terminal, the tables still want their columns.
+    console = Console(width=max(Console().width, 120))
     chosen = [names[name] for name in wanted.only or names]
     with new_progress(console=console) as progress, open_stage(progress.console.log) as stage:
         figures = run(stage, chosen, QUICK if wanted.quick else WHOLE, progress)

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-from tests.benchmarks import escalation, ingest
+from tests.benchmarks import age, escalation, fairness, ingest, pending, recovery
 from tests.benchmarks.benchmark import Benchmark
 from tests.benchmarks.floor import parts
 
-BENCHMARKS: tuple[Benchmark, ...] = (parts.BENCHMARK, ingest.BENCHMARK, escalation.BENCHMARK)
+BENCHMARKS: tuple[Benchmark, ...] = (
+    parts.BENCHMARK,
+    ingest.BENCHMARK,
+    escalation.BENCHMARK,
+    pending.BENCHMARK,
+    recovery.BENCHMARK,
+    age.BENCHMARK,
+    fairness.BENCHMARK,
+)

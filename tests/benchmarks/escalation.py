@@ -37,8 +37,12 @@ def turns(stage: Stage, sizes: Sizes) -> Iterator[Sequence[Turn]]:
 BENCHMARK = Benchmark("escalation", "Steps that are due at once: a commit, a message, a mail", turns)
 
 
-def measure(stage: Stage, contender: Contender, steps: int) -> Iterable[Sample]:
+def measure(stage: Stage, contender: Contender, steps: int, *, case: str = "") -> Iterable[Sample]:
     """Samples of one round. The first mails go unmeasured: connections and caches come with them."""
+    return (sample._replace(case=case) for sample in _measure(stage, contender, steps))
+
+
+def _measure(stage: Stage, contender: Contender, steps: int) -> Iterator[Sample]:
     contender.start()
     try:
         all_at_once(contender, stage.sink, WARM_UP)

@@ -125,5 +125,5 @@ def _samples(who: str, case: str, posted: Posted, size: int, cpu: float) -> Iter
     yield Sample(who, "alerts refused for now (429)", posted.refused * size, "alerts", case)
     yield Sample(who, "answered within, p50", median, "ms", case)
     yield Sample(who, "answered within, p99", p99, "ms", case)
-    yield Sample(who, "answered within, longest", longest, "ms", case)
+    yield Sample(who, "answered within, latest", longest, "ms", case)
     yield Sample(who, "CPU an alert", cpu * 1000 / (posted.accepted * size), "ms", case)

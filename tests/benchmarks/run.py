@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -30,7 +31,9 @@ def run(stage: Stage, benchmarks: Sequence[Benchmark], sizes: Sizes, progress: P
             doing = progress.add_task("", total=len(order))
             for number, turn in order:
                 progress.update(doing, description=f"  round {number}: {turn.name}")
+                began = time.monotonic()
                 figures.add(benchmark.name, turn.measure())
+                progress.console.log(f"{benchmark.name}: {turn.name} took {time.monotonic() - began:.0f} s")
                 progress.advance(doing)
             progress.remove_task(doing)
         progress.advance(everything)

@@ -44,18 +44,18 @@ WHOLE = Sizes(
 
 QUICK = Sizes(
     rounds=1,
-    seconds=2,
-    backlog=200,
-    storm=300,
+    seconds=1,
+    backlog=100,
+    storm=150,
     storm_rounds=1,
-    rates=(10, 50),
-    rate_seconds=4,
-    pending=(0, 2_000),
+    rates=(20,),
+    rate_seconds=3,
+    pending=(0, 1_000),
     peers_rate=20,
-    peers_pending=(0,),
+    peers_pending=(),
     waiting=(500, 2_000),
     finished=(100, 10_000),
-    noisy_alerts=300,
+    noisy_alerts=200,
 )
 
 TINY = Sizes(

@@ -10,7 +10,11 @@ from rich.table import Table
 
 from tests.benchmarks.benchmark import Benchmark
 from tests.benchmarks.figures import FLOOR, OURS, Figure, Figures
+from tests.benchmarks.reach import TARGETS
 from tests.benchmarks.targets import Reached, reached
+
+QUANTILES = ("p50", "p99", "latest")
+QUANTILES_TOLD = ": p50 / p99 / latest"
 
 
 @dataclass(frozen=True)
@@ -32,19 +36,21 @@ def pivot(figures: Figures, benchmark: str) -> Pivot:
     found = figures.of(benchmark)
     contenders = list(dict.fromkeys(figure.key.who for figure in found))
     shared = FLOOR in contenders and OURS in contenders
-    by_line: dict[tuple[str, str, str], dict[str, Figure]] = {}
+    lines: dict[tuple[str, str, str], dict[str, list[Figure]]] = {}
     for figure in found:
-        line = (figure.key.what, figure.key.case, figure.unit)
-        by_line.setdefault(line, {})[figure.key.who] = figure
+        what, quantile = _told_together(figure.key.what)
+        name = f"{what}{QUANTILES_TOLD}" if quantile else what
+        line = lines.setdefault((name, figure.key.case, figure.unit), {})
+        line.setdefault(figure.key.who, []).append(figure)
     rows = []
-    for (what, case, unit), line in by_line.items():
-        cells = [_cell(line.get(who)) for who in contenders]
+    for (what, case, unit), line in lines.items():
+        cells = [_cell(line.get(who, [])) for who in contenders]
         rows.append([what, case, unit, *cells, *([_share(unit, line)] if shared else [])])
     return Pivot(["what", "case", "", *contenders, *(["of the floor"] if shared else [])], rows)
 
 
 def targets_of(figures: Figures) -> Pivot:
-    rows = [_target(each) for each in reached(figures)]
+    rows = [_target(each) for each in reached(TARGETS, figures)]
     return Pivot(["to be reached", "wanted", "measured", ""], rows)
 
 
@@ -55,19 +61,26 @@ def number(value: float) -> str:
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
 
 
-def _cell(figure: Figure | None) -> str:
-    """The median, and from where to where it went."""
-    if figure is None:
-        return ""
+def _told_together(what: str) -> tuple[str, str]:
+    """What is told in three figures has one line."""
+    name, _, quantile = what.rpartition(", ")
+    return (name, quantile) if quantile in QUANTILES else (what, "")
+
+
+def _cell(figures: Sequence[Figure]) -> str:
+    """The median, and from where to where it went; of several, the medians."""
+    if len(figures) != 1:
+        return " / ".join(number(figure.median) for figure in figures)
+    (figure,) = figures
     if figure.low == figure.high:
         return number(figure.median)
     return f"{number(figure.median)} ({number(figure.low)} to {number(figure.high)})"
 
 
-def _share(unit: str, line: dict[str, Figure]) -> str:
-    if unit != "/s" or not {OURS, FLOOR} <= set(line) or not line[FLOOR].median:
+def _share(unit: str, line: dict[str, list[Figure]]) -> str:
+    if unit != "/s" or not {OURS, FLOOR} <= set(line) or not line[FLOOR][0].median:
         return ""
-    return f"{line[OURS].median / line[FLOOR].median:.2f}"
+    return f"{line[OURS][0].median / line[FLOOR][0].median:.2f}"
 
 
 def _target(each: Reached) -> list[str]:

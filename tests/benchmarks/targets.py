@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from tests.benchmarks.figures import FLOOR, OURS, Figures
+from tests.benchmarks.figures import Figures
 
 Measure = Callable[[Figures], float | None]
 
@@ -56,9 +56,9 @@ class Reached:
         return "met" if self.target.is_met(self.value) else "missed"
 
 
-def reached(figures: Figures) -> list[Reached]:
+def reached(targets: Sequence[Target], figures: Figures) -> list[Reached]:
     """Every target, with what was measured of it."""
-    return [Reached(target, target.measure(figures)) for target in TARGETS]
+    return [Reached(target, target.measure(figures)) for target in targets]
 
 
 def at_least(what: str, limit: float, measure: Measure, unit: str = "") -> Target:
@@ -75,32 +75,3 @@ def at_most(what: str, limit: float, measure: Measure, unit: str = "") -> Target
 
 def under(what: str, limit: float, measure: Measure, unit: str = "") -> Target:
     return Target(what, measure, limit, at_least=False, unit=unit)
-
-
-def figure(benchmark: str, what: str, case: str = "", who: str = OURS) -> Measure:
-    return lambda figures: figures.get(benchmark, who, what, case)
-
-
-def ratio(benchmark: str, what: str, other: str, case: str = "") -> Measure:
-    """Ours, as a share of another's."""
-
-    def measure(figures: Figures) -> float | None:
-        ours, theirs = (figures.get(benchmark, who, what, case) for who in (OURS, other))
-        return ours / theirs if ours is not None and theirs else None
-
-    return measure
-
-
-TARGETS: tuple[Target, ...] = (
-    at_least(
-        "alerts accepted one by one, of the floor",
-        0.35,
-        ratio("ingest", "alerts accepted", FLOOR, "one by one"),
-    ),
-    at_least("alerts accepted in batches", 3000, figure("ingest", "alerts accepted", "batches of 100"), "/s"),
-    at_least("mails sent, of the floor", 0.4, ratio("escalation", "mails sent", FLOOR)),
-    over("mails sent, of Procrastinate's", 1, ratio("escalation", "mails sent", "Procrastinate")),
-    over("mails sent, of Celery ETA's", 1, ratio("escalation", "mails sent", "Celery ETA")),
-    at_most("flushed commits a step", 3.05, figure("escalation", "flushed commits a step")),
-    at_most("wake-ups a step", 2.05, figure("escalation", "wake-ups a step")),
-)

@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 import psutil
 
 from deploy.local.service import Service
+from tests.benchmarks.stage import Room
 
 T = TypeVar("T")
 
@@ -22,6 +23,7 @@ class Contender(Protocol):
     """Sends a mail for each job at its due time; the mail's header says which job it is for."""
 
     name: str
+    room: Room
 
     def prepare(self) -> None:
         """Make tables and queues; once."""

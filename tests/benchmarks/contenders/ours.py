@@ -67,7 +67,7 @@ class Ours:
         self.fleet = Fleet(
             room.folder, room.addresses, smtp_port=room.stage.sink.port, hosts=HOSTS, extra=settings
         )
-        self._flows: list[UUID] = []
+        self.flows: list[UUID] = []
 
     @property
     def pids(self) -> list[int]:
@@ -76,7 +76,7 @@ class Ours:
     def prepare(self) -> None:
         self.room.migrate()
         with self.sessions() as sessions, sessions() as session:
-            self._flows = [_flow(session, number) for number in range(FLOWS)]
+            self.flows = [_flow(session, number) for number in range(FLOWS)]
             session.commit()
 
     def start(self) -> None:
@@ -119,7 +119,7 @@ class Ours:
 
     def _open(self, session: Session, due: Sequence[datetime]) -> list[StepWakeUp]:
         ids = [uuid4() for _ in due]
-        flows = [self._flows[number % len(self._flows)] for number in range(len(due))]
+        flows = [self.flows[number % len(self.flows)] for number in range(len(due))]
         session.execute(
             EXECUTIONS, {"ids": list(map(str, ids)), "due": list(due), "flows": list(map(str, flows))}
         )

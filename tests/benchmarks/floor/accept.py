@@ -1,4 +1,4 @@
-"""The floor of accepting alerts: bare HTTP/1.1, and for each alert one durable commit and one confirmed publish.
+"""The floor of accepting alerts: bare HTTP/1.1, and for each one durable commit and one confirmed publish.
 
     python -m tests.benchmarks.floor.accept PORT
 
