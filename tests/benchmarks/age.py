@@ -9,6 +9,7 @@ from functools import partial
 from tests.benchmarks.benchmark import Benchmark, Turn
 from tests.benchmarks.contenders.ours import Ours
 from tests.benchmarks.escalation import measure
+from tests.benchmarks.figures import Sample
 from tests.benchmarks.sizes import Sizes
 from tests.benchmarks.stage import Stage
 
@@ -55,13 +56,19 @@ def turns(stage: Stage, sizes: Sizes) -> Iterator[Sequence[Turn]]:
             ours = Ours(rooms.enter_context(stage.room(f"age_{finished}")))
             ours.prepare()
             fill(ours, finished)
-            case = f"{finished:,} finished"
-            return Turn(case, partial(measure, stage, ours, sizes.backlog // 2, case=case), rounds=2)
+            return Turn(f"{finished:,} finished", partial(_measure, stage, ours, sizes, finished), rounds=2)
 
         yield [aged(finished) for finished in sizes.finished]
 
 
 BENCHMARK = Benchmark("age", "A step's cost, with so many finished executions in the tables", turns)
+
+
+def _measure(stage: Stage, ours: Ours, sizes: Sizes, finished: int) -> Iterator[Sample]:
+    case = f"{finished:,} finished"
+    size = ours.room.ask("SELECT pg_database_size(current_database())")
+    yield Sample(ours.name, "size of the database", size / 2**20, "MiB", case)
+    yield from measure(stage, ours, sizes.backlog // 2, case=case)
 
 
 def fill(ours: Ours, finished: int) -> None:

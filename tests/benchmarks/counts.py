@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, Self
 
-import psycopg2
-
-from tests.benchmarks.stage import Room
+from tests.benchmarks.stage import Room, autocommitting
 
 _BROKER = (
     "C = maps:get([{protocol, amqp091}], rabbit_global_counters:overview()),"
@@ -53,9 +51,8 @@ def count(room: Room) -> Counts:
     """The counts of the room's database and of the broker; takes a second or two."""
     messages, confirmed = map(float, room.stage.stack.rabbitmq.ctl("eval", _BROKER).split()[:2])
     # Of another database, so that this is not counted itself.
-    session = psycopg2.connect(room.stage.stack.addresses.database_url.replace("+psycopg2", "", 1))
-    session.autocommit = True
-    with session.cursor() as cursor:
+    server = room.stage.stack.addresses.database_url.replace("+psycopg2", "", 1)
+    with autocommitting(server) as session, session.cursor() as cursor:
         cursor.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
         cursor.execute(_TRANSACTIONS)
         (writes,) = cursor.fetchone() or (0,)
@@ -63,5 +60,4 @@ def count(room: Room) -> Counts:
         statements, unflushed, rows, milliseconds = map(float, cursor.fetchone() or (0,) * 4)
         cursor.execute(_WAL)
         wal, syncs = map(float, cursor.fetchone() or (0,) * 2)
-    session.close()
     return Counts(float(writes), unflushed, statements, rows, milliseconds, wal, syncs, messages, confirmed)

@@ -58,6 +58,8 @@ def _samples(contender: Contender, worked: Worked) -> Iterator[Sample]:
     name = contender.name
     yield Sample(name, "mails sent", worked.per_second, "/s")
     yield Sample(name, "CPU a step", worked.cpu_seconds * 1000 / len(worked.due), "ms")
+    for server, seconds in worked.servers_seconds.items():
+        yield Sample(name, f"CPU of {server} a step", seconds * 1000 / len(worked.due), "ms")
     yield Sample(name, "memory of the workers", memory_mib(contender.pids), "MiB")
     yield Sample(name, "mails that did not come", worked.missing, "mails")
     yield Sample(name, "mails that came twice", worked.mails - len(worked.arrived), "mails")

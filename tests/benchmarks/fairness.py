@@ -117,7 +117,7 @@ def _storm(ours: Ours, quiet_door: Door, noisy: Door, sizes: Sizes) -> Iterator[
             time.sleep(0.1)
     case = f"{sizes.noisy_alerts:,} alerts of another team"
     yield Sample("noisy team", "alerts accepted", alerts, "alerts", case)
-    yield Sample("noisy team", "alerts accepted", alerts / posted.took, "/s", f"{case}, a second")
+    yield Sample("noisy team", "alerts accepted a second", alerts / posted.took, "/s", case)
     yield Sample("noisy team", "requests refused for now (429)", posted.refused, "", case)
     yield from _seen(ours, quiet, since, case)
 

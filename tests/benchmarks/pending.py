@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 
-import psycopg2
-
 from tests.benchmarks.benchmark import Benchmark, Turn
 from tests.benchmarks.contenders.contender import Contender, memory_mib
 from tests.benchmarks.contenders.ours import Ours
@@ -81,12 +79,7 @@ def _held(room: Room) -> tuple[float, float]:
     """Bytes of the broker's memory, after it has put away what it does not need, and of the database."""
     collect = "[erlang:garbage_collect(P) || P <- erlang:processes()]"
     broker = room.stage.stack.rabbitmq.ctl("eval", f'{collect}, io:format("~p~n", [erlang:memory(total)]).')
-    session = psycopg2.connect(room.dsn)
-    with session.cursor() as cursor:
-        cursor.execute("SELECT pg_database_size(current_database())")
-        (size,) = cursor.fetchone() or (0,)
-    session.close()
-    return float(broker.split()[0]), float(size)
+    return float(broker.split()[0]), room.ask("SELECT pg_database_size(current_database())")
 
 
 def _ours(ours: Ours, sizes: Sizes, pending: int, costs: Sequence[Sample]) -> Iterator[Sample]:

@@ -47,12 +47,26 @@ class Room:
 
     def execute(self, statement: str) -> None:
         """One statement, in a transaction of its own or none."""
-        session = psycopg2.connect(self.dsn)
-        try:
-            session.autocommit = True
+        with autocommitting(self.dsn) as session:
             session.cursor().execute(statement)
-        finally:
-            session.close()
+
+    def ask(self, query: str) -> float:
+        """The one number that the query tells."""
+        with autocommitting(self.dsn) as session, session.cursor() as cursor:
+            cursor.execute(query)
+            (value,) = cursor.fetchone() or (0,)
+            return float(value)
+
+
+@contextmanager
+def autocommitting(dsn: str) -> Iterator[psycopg2.extensions.connection]:
+    """A session in which each statement is a transaction of its own."""
+    session = psycopg2.connect(dsn)
+    session.autocommit = True
+    try:
+        yield session
+    finally:
+        session.close()
 
 
 @dataclass(frozen=True)
@@ -94,9 +108,7 @@ def open_stage(report: Report, root: Path = ROOT) -> Iterator[Stage]:
 
 
 def _count_statements(stack: PrivateStack) -> None:
-    session = psycopg2.connect(stack.addresses.database_url.replace("+psycopg2", "", 1))
-    session.autocommit = True
-    session.cursor().execute("ALTER SYSTEM SET shared_preload_libraries = 'pg_stat_statements'")
-    session.close()
+    with autocommitting(stack.addresses.database_url.replace("+psycopg2", "", 1)) as session:
+        session.cursor().execute("ALTER SYSTEM SET shared_preload_libraries = 'pg_stat_statements'")
     stack.postgres.stop()
     stack.postgres.start()

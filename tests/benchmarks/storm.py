@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from tests.benchmarks.contenders.contender import Contender, cpu_seconds
+from tests.benchmarks.contenders.contender import Contender, cpu_seconds, servers_cpu
 from tests.benchmarks.sink import MailSink
 
 # How long a contender may take for each job before it is given up.
@@ -22,6 +22,8 @@ class Worked:
     arrived: dict[str, float] = field(default_factory=dict)
     mails: int = 0
     cpu_seconds: float = 0.0
+    # Of the servers, by their names.
+    servers_seconds: dict[str, float] = field(default_factory=dict)
 
     @property
     def began(self) -> float:
@@ -59,9 +61,12 @@ def work(contender: Contender, sink: MailSink, offsets: Sequence[float], lead: f
     late = time.time() > begin
     time.sleep(max(0.0, begin - time.time() - 0.2))
     pids = contender.pids
-    used = cpu_seconds(pids)
+    used, servers = cpu_seconds(pids), servers_cpu(contender.room.stage)
     sink.wait_for(len(due), offsets[-1] + SETTLING_SECONDS + len(due) * SECONDS_EACH)
     worked.cpu_seconds = cpu_seconds(pids) - used
+    worked.servers_seconds = {
+        name: now - servers[name] for name, now in servers_cpu(contender.room.stage).items()
+    }
     arrivals = sink.take()
     worked.mails = len(arrivals)
     for arrival in arrivals:

@@ -9,8 +9,9 @@ from typing import Protocol, TypeVar
 
 import psutil
 
+from deploy.local.processes import living
 from deploy.local.service import Service
-from tests.benchmarks.stage import Room
+from tests.benchmarks.stage import Room, Stage
 
 T = TypeVar("T")
 
@@ -60,6 +61,14 @@ def cpu_seconds(pids: Sequence[int]) -> float:
     """The processor time of these processes until now."""
     times = [psutil.Process(pid).cpu_times() for pid in pids]
     return float(sum(each.user + each.system for each in times))
+
+
+def servers_cpu(stage: Stage) -> dict[str, float]:
+    """The processor time of Postgres and of RabbitMQ until now, without sessions that have ended."""
+    return {
+        server.title: cpu_seconds([process.pid for process in living(server.home, server.programs)])
+        for server in (stage.stack.postgres, stage.stack.rabbitmq)
+    }
 
 
 def memory_mib(pids: Sequence[int]) -> float:
