@@ -16,17 +16,16 @@ from sqlalchemy import select, text
 
 from alertops.models import Attempt, Execution, Step
 from alertops.services.dispatch import FIRE_STEP, SEND_ATTEMPT
-from deploy.chaos import link_faults, machines, mailboxes, schedule
+from deploy.chaos import link_faults, machines, mailboxes, provider_faults, schedule
 from deploy.chaos.clock import Clock
 from deploy.chaos.points import frozen_at_a_point, killed_at_a_point
 from deploy.chaos.schedule import HOSTS, WIPE, PlannedFault
 from deploy.chaos.system import System, revive
 from deploy.local import processes
 from deploy.local.errors import LocalStackError
-from deploy.local.hook_sink import Reply
 from deploy.local.server import Server
 from deploy.local.service import Service
-from deploy.local.smtp_sink import Behaviour, Drop, Hang, Refuse
+from deploy.local.smtp_sink import Drop, Hang, Refuse
 
 Injection = Callable[[System, PlannedFault], None]
 
@@ -225,26 +224,6 @@ def _binding_removed(system: System, fault: PlannedFault) -> None:
     system.unbind(fault.target)
 
 
-def _mail_server(behaviour: Behaviour) -> Injection:
-    def inject(system: System, fault: PlannedFault) -> None:
-        mailboxes.all_alike(system.sink, behaviour)
-        time.sleep(fault.seconds)
-        mailboxes.as_usual(system.sink)
-
-    return inject
-
-
-def _machines(reply: Reply) -> Injection:
-    def inject(system: System, fault: PlannedFault) -> None:
-        if system.machines is None:
-            raise LocalStackError("no flow of this run has webhooks")
-        system.machines.all_alike(reply)
-        time.sleep(fault.seconds)
-        system.machines.all_alike(None)
-
-    return inject
-
-
 INJECTIONS: Mapping[str, Injection] = {
     "worker killed": _worker_killed,
     "host killed": _host_killed,
@@ -279,11 +258,11 @@ INJECTIONS: Mapping[str, Injection] = {
     "stale wake-ups": _stale_wake_ups,
     "queue purged": _queue_purged,
     "binding removed": _binding_removed,
-    "mail server hangs": _mail_server(Hang(mailboxes.TOO_LONG)),
-    "mail server refuses": _mail_server(Refuse(421)),
-    "mail server drops": _mail_server(Drop()),
-    "machines hang": _machines(machines.HANGS),
-    "machines refuse": _machines(machines.BUSY),
+    "mail server hangs": provider_faults.mail_server(Hang(mailboxes.TOO_LONG)),
+    "mail server refuses": provider_faults.mail_server(Refuse(421)),
+    "mail server drops": provider_faults.mail_server(Drop()),
+    "machines hang": provider_faults.told_machines(machines.HANGS),
+    "machines refuse": provider_faults.told_machines(machines.BUSY),
     WIPE: _broker_wiped,
 }
 
