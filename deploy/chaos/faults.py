@@ -16,7 +16,7 @@ from sqlalchemy import select, text
 
 from alertops.models import Attempt, Execution, Step
 from alertops.services.dispatch import FIRE_STEP, SEND_ATTEMPT
-from deploy.chaos import link_faults, machines, mailboxes, provider_faults, schedule
+from deploy.chaos import link_faults, mailboxes, provider_faults, schedule
 from deploy.chaos.clock import Clock
 from deploy.chaos.points import frozen_at_a_point, killed_at_a_point
 from deploy.chaos.schedule import HOSTS, WIPE, PlannedFault
@@ -261,9 +261,18 @@ INJECTIONS: Mapping[str, Injection] = {
     "mail server hangs": provider_faults.mail_server(Hang(mailboxes.TOO_LONG)),
     "mail server refuses": provider_faults.mail_server(Refuse(421)),
     "mail server drops": provider_faults.mail_server(Drop()),
-    "machines hang": provider_faults.told_machines(machines.HANGS),
-    "machines refuse": provider_faults.told_machines(machines.BUSY),
+    "machines fail": provider_faults.machines_fail,
     WIPE: _broker_wiped,
+}
+
+
+_BOTH_SERVERS = ("database sessions ended", "wake-ups duplicated", "stale wake-ups", "queue purged")
+# What some kinds need for themselves, whatever they hit.
+NEEDS: Mapping[str, Sequence[str]] = {
+    "killed at a point": ["api", *sorted(f"host {name}" for name in HOSTS)],
+    "binding removed": ["broker"],
+    "machines fail": ["machines"],
+    **dict.fromkeys(_BOTH_SERVERS, ["broker", "database"]),
 }
 
 
@@ -277,13 +286,7 @@ def resources_of(fault: PlannedFault) -> Sequence[str]:
             return [f"host {host}"]
         case schedule.CLOCK_AHEAD | schedule.CLOCK_BEHIND:
             return [f"host {host}"]
-        case "killed at a point":
-            return ["api", *sorted(f"host {name}" for name in HOSTS)]
         case "frozen at a point":
             return [f"whoever is frozen {fault.target}"]
-        case "binding removed":
-            return ["broker"]
-        case "database sessions ended" | "wake-ups duplicated" | "stale wake-ups" | "queue purged":
-            return ["broker", "database"]
         case _:
-            return [fault.target]
+            return NEEDS.get(fault.kind, [fault.target])

@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from deploy.chaos import mailboxes
+from deploy.chaos import machines, mailboxes
 from deploy.chaos.schedule import PlannedFault
 from deploy.chaos.system import System
 from deploy.local.errors import LocalStackError
-from deploy.local.hook_sink import Reply
 from deploy.local.smtp_sink import Behaviour
 
 Injection = Callable[[System, PlannedFault], None]
@@ -24,12 +23,9 @@ def mail_server(behaviour: Behaviour) -> Injection:
     return inject
 
 
-def told_machines(reply: Reply) -> Injection:
-    def inject(system: System, fault: PlannedFault) -> None:
-        if system.machines is None:
-            raise LocalStackError("no flow of this run has webhooks")
-        system.machines.all_alike(reply)
-        time.sleep(fault.seconds)
-        system.machines.all_alike(None)
-
-    return inject
+def machines_fail(system: System, fault: PlannedFault) -> None:
+    if system.machines is None:
+        raise LocalStackError("no flow of this run has webhooks")
+    system.machines.all_alike(machines.FAILURES[fault.target])
+    time.sleep(fault.seconds)
+    system.machines.all_alike(None)
