@@ -272,7 +272,7 @@ NEEDS: Mapping[str, Sequence[str]] = {
     "killed at a point": ["api", *sorted(f"host {name}" for name in HOSTS)],
     "binding removed": ["broker"],
     "machines fail": ["machines"],
-    **dict.fromkeys(_BOTH_SERVERS, ["broker", "database"]),
+    **dict.fromkeys(_BOTH_SERVERS, ("broker", "database")),
 }
 
 
