@@ -110,6 +110,11 @@ class Judge:
             late = timer.status == "waiting" and self.history.deadline(timer.due_at) <= self.history.now
             what = f"{timer.kind} of {self.history.execution.id} was to be at {timer.due_at}"
             self.require("timed", not late, what)
+        execution = self.history.execution
+        if execution.snoozed_until is not None:
+            over = self.history.deadline(execution.snoozed_until) <= self.history.now
+            what = f"{execution.id} was to come back at {execution.snoozed_until}"
+            self.require("timed", not over, what)
 
     def _told(self) -> None:
         told = {attempt.step_number for attempt in self.history.attempts} | self.history.told_nobody

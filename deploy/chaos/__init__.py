@@ -11,6 +11,7 @@ machines.py     the same of machines that are told by webhook
 points.py       faults at exactly the places of the protocol where they hurt most
 faults.py       each other kind of fault: what it does, and when it is over
 link_faults.py  those of the network
+provider_faults.py  those of the mail server and the machines
 injector.py     carries the schedule out, and logs each fault
 undisturbed.py  a steady rate of alerts before the first fault, and how late they are
 clients.py      users of the API, and their history of what was answered

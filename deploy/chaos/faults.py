@@ -16,17 +16,16 @@ from sqlalchemy import select, text
 
 from alertops.models import Attempt, Execution, Step
 from alertops.services.dispatch import FIRE_STEP, SEND_ATTEMPT
-from deploy.chaos import link_faults, machines, mailboxes, schedule
+from deploy.chaos import link_faults, mailboxes, provider_faults, schedule
 from deploy.chaos.clock import Clock
 from deploy.chaos.points import frozen_at_a_point, killed_at_a_point
 from deploy.chaos.schedule import HOSTS, WIPE, PlannedFault
 from deploy.chaos.system import System, revive
 from deploy.local import processes
 from deploy.local.errors import LocalStackError
-from deploy.local.hook_sink import Reply
 from deploy.local.server import Server
 from deploy.local.service import Service
-from deploy.local.smtp_sink import Behaviour, Drop, Hang, Refuse
+from deploy.local.smtp_sink import Drop, Hang, Refuse
 
 Injection = Callable[[System, PlannedFault], None]
 
@@ -225,26 +224,6 @@ def _binding_removed(system: System, fault: PlannedFault) -> None:
     system.unbind(fault.target)
 
 
-def _mail_server(behaviour: Behaviour) -> Injection:
-    def inject(system: System, fault: PlannedFault) -> None:
-        mailboxes.all_alike(system.sink, behaviour)
-        time.sleep(fault.seconds)
-        mailboxes.as_usual(system.sink)
-
-    return inject
-
-
-def _machines(reply: Reply) -> Injection:
-    def inject(system: System, fault: PlannedFault) -> None:
-        if system.machines is None:
-            raise LocalStackError("no flow of this run has webhooks")
-        system.machines.all_alike(reply)
-        time.sleep(fault.seconds)
-        system.machines.all_alike(None)
-
-    return inject
-
-
 INJECTIONS: Mapping[str, Injection] = {
     "worker killed": _worker_killed,
     "host killed": _host_killed,
@@ -279,12 +258,21 @@ INJECTIONS: Mapping[str, Injection] = {
     "stale wake-ups": _stale_wake_ups,
     "queue purged": _queue_purged,
     "binding removed": _binding_removed,
-    "mail server hangs": _mail_server(Hang(mailboxes.TOO_LONG)),
-    "mail server refuses": _mail_server(Refuse(421)),
-    "mail server drops": _mail_server(Drop()),
-    "machines hang": _machines(machines.HANGS),
-    "machines refuse": _machines(machines.BUSY),
+    "mail server hangs": provider_faults.mail_server(Hang(mailboxes.TOO_LONG)),
+    "mail server refuses": provider_faults.mail_server(Refuse(421)),
+    "mail server drops": provider_faults.mail_server(Drop()),
+    "machines fail": provider_faults.machines_fail,
     WIPE: _broker_wiped,
+}
+
+
+_BOTH_SERVERS = ("database sessions ended", "wake-ups duplicated", "stale wake-ups", "queue purged")
+# What some kinds need for themselves, whatever they hit.
+NEEDS: Mapping[str, Sequence[str]] = {
+    "killed at a point": ["api", *sorted(f"host {name}" for name in HOSTS)],
+    "binding removed": ["broker"],
+    "machines fail": ["machines"],
+    **dict.fromkeys(_BOTH_SERVERS, ("broker", "database")),
 }
 
 
@@ -298,13 +286,7 @@ def resources_of(fault: PlannedFault) -> Sequence[str]:
             return [f"host {host}"]
         case schedule.CLOCK_AHEAD | schedule.CLOCK_BEHIND:
             return [f"host {host}"]
-        case "killed at a point":
-            return ["api", *sorted(f"host {name}" for name in HOSTS)]
         case "frozen at a point":
             return [f"whoever is frozen {fault.target}"]
-        case "binding removed":
-            return ["broker"]
-        case "database sessions ended" | "wake-ups duplicated" | "stale wake-ups" | "queue purged":
-            return ["broker", "database"]
         case _:
-            return [fault.target]
+            return NEEDS.get(fault.kind, [fault.target])

@@ -9,6 +9,8 @@ WELL = Reply(times=2)
 BUSY = Reply(503, kept=False)
 HANGS = Reply(seconds=TOO_LONG)
 HANGS_UP = Reply(None)
+# What all of them do together, when they have a bad time.
+FAILURES = {"hang": HANGS, "refuse": BUSY, "hang up": HANGS_UP}
 
 # What each machine does, again and again, when all of them together are well.
 CHARACTERS: dict[str, tuple[Reply, ...]] = {

@@ -54,12 +54,13 @@ class Profile:
 PROFILES = {
     "short": Profile(
         executions=300,
-        faults=39,
+        faults=36,
         wipes=1,
-        undisturbed_seconds=10,
+        undisturbed_seconds=6,
         judges_lateness=False,
         fewest_nodes=2,
-        burst_faults=13,
+        burst_faults=12,
+        calm_seconds=22.0,
     ),
     "standard": Profile(executions=3_000, faults=150, wipes=5, undisturbed_seconds=30, judges_lateness=True),
     "long": Profile(executions=10_000, faults=500, wipes=20, undisturbed_seconds=60, judges_lateness=True),

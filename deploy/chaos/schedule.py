@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-from deploy.chaos import clock
+from deploy.chaos import clock, machines
 
 WIPE = "broker wiped"
 CLOCK_AHEAD, CLOCK_BEHIND = "clock ahead", "clock behind"
@@ -67,8 +67,7 @@ KINDS: dict[str, tuple[tuple[str, ...], tuple[float, float]]] = {
     "mail server hangs": (("mail",), (2, 6)),
     "mail server refuses": (("mail",), (2, 6)),
     "mail server drops": (("mail",), (2, 6)),
-    "machines hang": (("machines",), (2, 6)),
-    "machines refuse": (("machines",), (2, 6)),
+    "machines fail": (tuple(machines.FAILURES), (2, 6)),
     WIPE: (("broker",), (0.5, 2)),
 }
 

@@ -245,6 +245,12 @@ def forget_a_timer(seen: Seen) -> Seen:
     return replace(seen, history=replace(seen.history, timers=[timer]))
 
 
+def forget_a_snooze(seen: Seen) -> Seen:
+    """Its timer has fired, and nothing has come of it."""
+    seen.history.execution.status, seen.history.execution.snoozed_until = "snoozed", at(50)
+    return seen
+
+
 def come_back(seen: Seen, *, to: str = "2", due: float = 40) -> Seen:
     """Nobody resolved it: at 40 s the node that had fired last fires again."""
     course = Course(at(20), at(40))
@@ -316,6 +322,7 @@ def send_what_was_left_behind(seen: Seen) -> Seen:
         pytest.param(fire(1, 20.2), "ordered", id="a step that was overtaken"),
         pytest.param(fire(2, 26), "silent", id="a step after the acknowledge"),
         pytest.param(forget_a_timer, "timed", id="a timer that was forgotten"),
+        pytest.param(forget_a_snooze, "timed", id="a snooze that was forgotten"),
         pytest.param(come_back_to_another, "planned", id="coming back to another node"),
         pytest.param(come_back_late, "undrifted", id="coming back at another time"),
         pytest.param(send_what_was_left_behind, "silent", id="a send of what was left behind"),
@@ -347,10 +354,25 @@ def test_step_that_waited_when_it_was_handed_on_is_no_broken_promise() -> None:
     assert not broken(hand_it_on(kept(), 24))
 
 
-def test_repeat_that_was_announced_is_no_broken_promise() -> None:
-    seen = mail(1, 12)(kept())
+@pytest.mark.parametrize(
+    ("first", "second", "promises"),
+    [(False, True, set()), (False, False, {"once"}), (True, True, set())],
+)
+def test_repeat_is_no_broken_promise_if_it_says_so(first: bool, second: bool, promises: set[str]) -> None:
+    """The row knows that it may be one; which of the two came first depends on who was paused."""
+    seen = mail(1, 12, announced=second)(kept())
     seen.attempts[0].claim_number, seen.attempts[0].may_repeat = 2, True
-    assert not broken(seen)
+    seen.mails[0] = replace(seen.mails[0], announced=first)
+    assert broken(seen) == promises
+
+
+def test_webhook_that_was_lost_is_seen_by_whoever_has_the_webhooks() -> None:
+    seen, url = kept(), "https://hooks.example.org/a"
+    seen.attempts[1].channel, seen.attempts[1].address = "webhook", url
+    verdicts = [Verdict(), Verdict()]
+    judge(verdicts[0], seen.history, seen.mails[:1])
+    judge(verdicts[1], seen.history, seen.mails[:1], ("email", "webhook"))
+    assert ["received" in str(verdict.broken) for verdict in verdicts] == [False, True]
 
 
 def test_failure_with_its_retry_is_no_broken_promise() -> None:

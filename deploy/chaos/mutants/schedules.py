@@ -152,6 +152,14 @@ SCHEDULES = {
         ),
         answered_after=(1, 14),
     ),
+    "operated": Schedule(
+        "wake-ups duplicated and made early, stale wake-ups; people snooze, reassign, rebase, ...",
+        seed=8014,
+        profile=_profile(120, 6, 12),
+        only=("wake-ups duplicated", "stale wake-ups"),
+        operated=True,
+        stretch=2,
+    ),
     "database": Schedule(
         "Postgres killed again and again",
         seed=3119,
