@@ -1,7 +1,7 @@
 """Which lease a claim has: its number alone may be given twice when the database crashes.
 
 Revision: 0015
-Follows: 0010
+Follows: 0014
 
 Workers of the release before leave the column as it is, and fence by the number alone, as they always did.
 """
@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0015"
-down_revision = "0010"
+down_revision = "0014"
 branch_labels = None
 depends_on = None
 
