@@ -67,8 +67,8 @@ class Certainty(StrEnum):
 class ChannelError(Exception):
     """A send failed; `permanent` says that trying again cannot help.
 
-    `certainty` is UNKNOWN only when the provider may have accepted the message all the same. The provider asks
-    to be left alone for `not_before_seconds`.
+    `certainty` is UNKNOWN only when the provider may have accepted the message all the same. The provider
+    asks to be left alone for `not_before_seconds`.
     """
 
     detail: str
