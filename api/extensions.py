@@ -15,6 +15,7 @@ from alertops.answer_links import AnswerLinks
 from alertops.db import Base, bounded, engine_options
 from alertops.services.accounts.limits import Limits
 from alertops.services.dispatch import Dispatcher, Publisher
+from alertops.services.gather_starts import StartGatherer
 
 MIGRATIONS = Path(alertops.__file__).parent / "migrations"
 
@@ -32,6 +33,7 @@ def init_extensions(app: Flask, publisher: Publisher, limits: Limits, links: Ans
         bounded(db.engine)
     migrate.init_app(app, db)
     app.extensions["alertops.dispatcher"] = Dispatcher(publisher)
+    app.extensions["alertops.gatherer"] = StartGatherer()
     app.extensions["alertops.limits"] = limits
     app.extensions["alertops.answer_links"] = links
 
@@ -49,6 +51,11 @@ def limits() -> Limits:
 def answer_links() -> AnswerLinks:
     """What makes and reads the links in alerts."""
     return cast(AnswerLinks, current_app.extensions["alertops.answer_links"])
+
+
+def gatherer() -> StartGatherer:
+    """What starts the alerts of concurrent requests together."""
+    return cast(StartGatherer, current_app.extensions["alertops.gatherer"])
 
 
 def dispatcher() -> Dispatcher:

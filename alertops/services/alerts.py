@@ -25,11 +25,15 @@ class Alert:
 
 @dataclass(frozen=True)
 class StartRequest:
-    """An alert, and the flow that it is to run. What else its timeline is to say, `said`, is plain JSON."""
+    """An alert, the flow that it is to run, and who raises it.
+
+    What else its timeline is to say, `said`, is plain JSON.
+    """
 
     flow_id: UUID
     alert: Alert
     said: Mapping[str, Any] = field(default_factory=dict)
+    actor_id: UUID | None = None
 
 
 @dataclass

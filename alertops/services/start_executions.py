@@ -12,17 +12,18 @@ something has changed lets go of everything before it begins anew.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from alertops.db import Moment
 from alertops.errors import ConflictError, NotFoundError
 from alertops.models import Execution, Flow
 from alertops.services.alerts import Group, StartRequest, grouped
 from alertops.services.begin_executions import Entry, commit, insert_beginnings, started, tell_all
-from alertops.services.dispatch import Dispatcher
+from alertops.services.dispatch import Dispatcher, WakeUp
 from alertops.services.open_or_join import count_alerts, insert_executions, lock_open
 
 # Between "an execution with this key is open" and our lock on it, it may be answered and closed, and
@@ -55,58 +56,83 @@ class _Found:
         """What the timeline is to say of each of its alerts."""
         for number, request in enumerate(self.group.requests):
             if self.opened and number == 0:
-                yield started(self.execution, **request.said)
+                yield started(self.execution, request.actor_id, **request.said)
             else:
                 said = {"summary": request.alert.summary, **request.said}
-                yield Entry(self.execution.id, "alert_repeated", said)
+                yield Entry(self.execution.id, "alert_repeated", request.actor_id, said)
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What was committed: what to answer each alert, and whom to wake for it."""
+
+    answers: Sequence[Started]
+    wake_ups: Sequence[WakeUp]
+    moment: Moment
 
 
 def start_executions(
-    session: Session, dispatcher: Dispatcher, requests: Sequence[StartRequest], actor_id: UUID | None
+    session: Session,
+    dispatcher: Dispatcher,
+    requests: Sequence[StartRequest],
+    actor_id: UUID | None,
+    *,
+    team_id: UUID | None = None,
 ) -> list[Started]:
     """Open an execution for each alert, or join the open one with its dedup key; commit all, and dispatch.
 
-    The flows must be of one team, and ones that the actor may start. Raises `NotFoundError` or
-    `ConflictError`, and starts nothing, when one of them is gone or archived.
+    The flows must be of one team, and ones that the actor may start; with `team_id` they are looked for in
+    that team alone. Raises `NotFoundError` or `ConflictError`, and starts nothing, when one of them is gone
+    or archived.
     """
+    by_actor = [replace(request, actor_id=request.actor_id or actor_id) for request in requests]
+    opened = open_executions(session, by_actor, team_id=team_id)
+    dispatcher.dispatch(session, opened.wake_ups, moment=opened.moment)
+    return list(opened.answers)
+
+
+def open_executions(
+    session: Session, requests: Sequence[StartRequest], *, team_id: UUID | None = None
+) -> Opened:
+    """`start_executions` without the dispatch, which is the caller's to do after it."""
     groups = grouped(requests)
     for _ in range(MAX_TRIES):
-        found = _open_or_join(session, groups)
+        found = _open_or_join(session, groups, team_id)
         if len(found) == len(groups):
-            _commit(session, dispatcher, found, actor_id)
-            answers = dict(answer for one in found for answer in one.started())
-            return [answers[place] for place in range(len(requests))]
+            return _commit(session, found)
         session.rollback()
         have = {one.group.new_id for one in found}
-        _require_in_use(session, {group.flow_id for group in groups if group.new_id not in have})
+        _require_in_use(session, {group.flow_id for group in groups if group.new_id not in have}, team_id)
     raise ConflictError("executions with this dedup_key open and close faster than this alert can join one")
 
 
-def _open_or_join(session: Session, groups: Sequence[Group]) -> list[_Found]:
+def _open_or_join(session: Session, groups: Sequence[Group], team_id: UUID | None) -> list[_Found]:
     """Insert the execution of each group, or lock the open one; fewer when neither could be done."""
-    opened = insert_executions(session, groups)
+    opened = insert_executions(session, groups, team_id)
     keys = [group.key for group in groups if group.key is not None and group.new_id not in opened]
-    joined = lock_open(session, keys)
+    joined = lock_open(session, keys, team_id)
     return [
         *(_Found(group, opened[group.new_id], True) for group in groups if group.new_id in opened),
         *(_Found(group, joined[group.key], False) for group in groups if group.key in joined),
     ]
 
 
-def _commit(session: Session, dispatcher: Dispatcher, found: Sequence[_Found], actor_id: UUID | None) -> None:
+def _commit(session: Session, found: Sequence[_Found]) -> Opened:
     opened = [one.execution for one in found if one.opened]
     joined = {one.execution: len(one.group.requests) for one in found if not one.opened}
     wake_ups = insert_beginnings(session, opened)
     count_alerts(session, joined)
-    moment = tell_all(session, [entry for one in found for entry in one.entries()], actor_id)
+    moment = tell_all(session, [entry for one in found for entry in one.entries()])
     commit(session, opened=opened, joined=joined)
-    dispatcher.dispatch(session, wake_ups, moment=moment)
+    answers = dict(answer for one in found for answer in one.started())
+    return Opened([answers[place] for place in range(len(answers))], wake_ups, moment)
 
 
-def _require_in_use(session: Session, flow_ids: set[UUID]) -> None:
-    in_use = dict(
-        session.execute(select(Flow.id, Flow.archived_at.is_(None)).where(Flow.id.in_(flow_ids))).all()
-    )
+def _require_in_use(session: Session, flow_ids: set[UUID], team_id: UUID | None) -> None:
+    query = select(Flow.id, Flow.archived_at.is_(None)).where(Flow.id.in_(flow_ids))
+    if team_id is not None:
+        query = query.where(Flow.team_id == team_id)
+    in_use: dict[UUID, bool] = dict(session.execute(query).all())
     if in_use.keys() != flow_ids:
         raise NotFoundError("There is no such flow, or none that you may see.")
     if not all(in_use.values()):
