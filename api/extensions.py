@@ -16,6 +16,7 @@ from alertops.db import Base, bounded, engine_options
 from alertops.secret_box import SecretBox
 from alertops.services.accounts.limits import Limits
 from alertops.services.dispatch import Dispatcher, Publisher
+from alertops.services.gather_starts import StartGatherer
 
 MIGRATIONS = Path(alertops.__file__).parent / "migrations"
 
@@ -35,6 +36,7 @@ def init_extensions(
         bounded(db.engine)
     migrate.init_app(app, db)
     app.extensions["alertops.dispatcher"] = Dispatcher(publisher)
+    app.extensions["alertops.gatherer"] = StartGatherer()
     app.extensions["alertops.limits"] = limits
     app.extensions["alertops.answer_links"] = links
     app.extensions["alertops.secret_box"] = secrets
@@ -58,6 +60,11 @@ def answer_links() -> AnswerLinks:
 def secret_box() -> SecretBox:
     """What seals the secrets that are stored."""
     return cast(SecretBox, current_app.extensions["alertops.secret_box"])
+
+
+def gatherer() -> StartGatherer:
+    """What starts the alerts of concurrent requests together."""
+    return cast(StartGatherer, current_app.extensions["alertops.gatherer"])
 
 
 def dispatcher() -> Dispatcher:

@@ -63,6 +63,11 @@ def _arrays(**values: Iterable[Any]) -> dict[str, list[Any]]:
     return {_EACH + name: list(each) for name, each in values.items()}
 
 
+def _in_team(team_id: Any) -> Any:
+    """In the given team, or in any when none is given."""
+    return team_id == func.coalesce(bindparam("in_team", type_=Uuid()), team_id)
+
+
 def _inserting() -> Any:
     wanted = _wanted(
         id=Uuid(),
@@ -85,7 +90,7 @@ def _inserting() -> Any:
     in_use = (
         select(*values.values())
         .join(_FLOWS, _FLOWS.c.id == wanted.c.flow_id)
-        .where(_FLOWS.c.archived_at.is_(None))
+        .where(_FLOWS.c.archived_at.is_(None), _in_team(_FLOWS.c.team_id))
         .order_by(wanted.c.place)
         .with_for_update(read=True, key_share=True, of=_FLOWS)
     )
@@ -118,6 +123,7 @@ def _locking() -> Select[Execution]:
             Execution.flow_id == wanted.c.flow_id,
             Execution.dedup_key == wanted.c.dedup_key,
             Execution.dedup_key.is_not(None),
+            _in_team(Execution.team_id),
             Execution.status.in_(OPEN_FOR_DEDUPLICATION),
         )
         .order_by(Execution.id)
@@ -146,7 +152,7 @@ class Opened:
     perhaps_in_maintenance: bool
 
 
-def insert_executions(session: Session, groups: Sequence[Group]) -> dict[UUID, Opened]:
+def insert_executions(session: Session, groups: Sequence[Group], team_id: UUID | None) -> dict[UUID, Opened]:
     """Those that could be opened, by id: where none with the key is open, and the flow is in use.
 
     The flow's row is locked FOR KEY SHARE: an edit passes, and is frozen whole or not at all; archiving waits
@@ -163,15 +169,18 @@ def insert_executions(session: Session, groups: Sequence[Group]) -> dict[UUID, O
         alert_count=(len(group.requests) for group in groups),
         integration_id=(group.requests[0].integration_id for group in groups),
     )
-    return {execution.id: Opened(execution, met) for execution, met in session.execute(_INSERT, arrays)}
+    rows = session.execute(_INSERT, {**arrays, "in_team": team_id})
+    return {execution.id: Opened(execution, met) for execution, met in rows}
 
 
-def lock_open(session: Session, keys: Sequence[DedupKey]) -> dict[DedupKey | None, Execution]:
+def lock_open(
+    session: Session, keys: Sequence[DedupKey], team_id: UUID | None
+) -> dict[DedupKey | None, Execution]:
     """The open executions with these keys, locked. One that was closed while we waited is left out."""
     if not keys:
         return {}
     flow_ids, dedup_keys = zip(*keys, strict=True)
-    rows = session.scalars(_LOCK, _arrays(flow_id=flow_ids, dedup_key=dedup_keys))
+    rows = session.scalars(_LOCK, {**_arrays(flow_id=flow_ids, dedup_key=dedup_keys), "in_team": team_id})
     return {(row.flow_id, cast(str, row.dedup_key)): row for row in rows}
 
 

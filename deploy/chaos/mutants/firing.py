@@ -205,7 +205,7 @@ MUTANTS = (
             Edit(
                 OPEN_OR_JOIN,
                 "    alerts = [group.alert for group in groups]\n",
-                "    taken = lock_open(session, [group.key for group in groups if group.key])\n"
+                "    taken = lock_open(session, [group.key for group in groups if group.key], team_id)\n"
                 "    groups = [group for group in groups if group.key not in taken]\n"
                 "    alerts = [group.alert for group in groups]\n",
             ),
