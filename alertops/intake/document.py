@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from alertops.intake.limits import MAX_LEVELS
 
 # What JSON can say and a text of Postgres cannot hold: NUL, and halves of surrogate pairs.
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 class UnreadableError(Exception):
@@ -61,11 +61,11 @@ def _each_name_once(members: list[tuple[str, Any]]) -> dict[str, Any]:
 def _storable(value: Any, levels: int) -> Any:
     """The value, with a replacement mark for each character that cannot be stored."""
     if isinstance(value, str):
-        return _UNSTORABLE.sub("\ufffd", value)
+        return UNSTORABLE.sub("\ufffd", value)
     if not isinstance(value, dict | list):
         return value
     if levels == 0:
         raise UnreadableError(f"The body is nested more than {MAX_LEVELS} levels deep.")
     if isinstance(value, list):
         return [_storable(inner, levels - 1) for inner in value]
-    return {_UNSTORABLE.sub("\ufffd", name): _storable(inner, levels - 1) for name, inner in value.items()}
+    return {UNSTORABLE.sub("\ufffd", name): _storable(inner, levels - 1) for name, inner in value.items()}

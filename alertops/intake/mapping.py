@@ -9,6 +9,7 @@ out; and packing texts into texts again and again, so there is no function that 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
@@ -16,10 +17,12 @@ from typing import Any
 import jmespath
 from jmespath.exceptions import JMESPathError
 
+from alertops.intake.document import UNSTORABLE
+
 MAX_EXPRESSION = 300
 PARTS = ("events", "summary", "severity", "dedup_key", "action", "labels", "details")
 
-_TEXTS = ("contains", "ends_with", "join", "starts_with", "to_number", "to_string")
+_TEXTS = ("contains", "ends_with", "join", "starts_with", "to_string")
 _FUNCTIONS = frozenset((*_TEXTS, "keys", "length", "not_null", "type", "values"))
 _COPYING = ("multi_select_list", "multi_select_dict")
 _MAX_NODES = 100
@@ -74,8 +77,19 @@ def _nodes(root: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         stack += [child for child in node["children"] if isinstance(child, dict)]
 
 
+def _storable(value: Any) -> bool:
+    """Whether what an expression says by itself can be stored; what it finds was looked at when it came."""
+    try:
+        written = json.dumps(value, allow_nan=False, ensure_ascii=False)
+    except ValueError:
+        return False
+    return "\\u0000" not in written and not UNSTORABLE.search(written)
+
+
 def _refused(nodes: list[Mapping[str, Any]]) -> Iterator[str]:
     for node in nodes:
+        if not _storable(node.get("value")):
+            yield "Says what cannot be stored: NUL, half a character, or no number."
         if node["type"] == "expref":
             yield "References to expressions (`&`) are not taken."
         if node["type"] != "function_expression":

@@ -134,12 +134,15 @@ class IntegrationPageSchema(PageSchema):
     items = fields.List(fields.Nested(IntegrationSchema), required=True)
 
 
-class Sent(fields.Field[Any]):
-    """Any JSON."""
+_ANY_JSON = {"type": ["object", "array", "string", "number", "boolean"]}
 
 
 class DryRunInput(Schema):
-    sent = Sent(required=True, allow_none=True, metadata={"description": "What the source would send."})
+    sent = fields.Raw(
+        required=True,
+        allow_none=True,
+        metadata={"description": "What the source would send: any JSON.", **_ANY_JSON},
+    )
 
 
 class DryEventSchema(Schema):

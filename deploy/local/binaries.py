@@ -66,6 +66,9 @@ POOLER = "pgbouncer"
 BROWSER = "chromium"
 """The package of the browser that tests look at pages with."""
 
+MONITOR = "prometheus-alertmanager"
+"""The package of the monitoring system that tests have send its alerts."""
+
 
 def program(name: str) -> Path:
     """A program on the PATH that has the name of its package."""
@@ -80,6 +83,14 @@ def pgbouncer() -> Path:
     found = shutil.which(POOLER) or shutil.which(POOLER, path="/usr/sbin:/usr/local/sbin")
     if found is None:
         raise LocalStackError(f"{POOLER} is not installed: run '{_command(POOLER)}' and try again.")
+    return Path(found)
+
+
+def alertmanager() -> Path:
+    """Prometheus' Alertmanager, which is called after Prometheus by Debian alone."""
+    found = shutil.which(MONITOR) or shutil.which("alertmanager")
+    if found is None:
+        raise LocalStackError(f"Alertmanager is not installed: run '{_command(MONITOR)}' and try again.")
     return Path(found)
 
 
@@ -100,6 +111,7 @@ FINDERS: dict[str, Callable[[], Path]] = {
     "libc6-dev": c_headers,
     POOLER: pgbouncer,
     BROWSER: partial(program, BROWSER),
+    MONITOR: alertmanager,
 }
 """How to find what each package brings."""
 
@@ -153,7 +165,8 @@ def _on_path(program: str) -> list[Path]:
 
 def _command(package: str) -> str:
     """The one command that installs a package on this kind of machine."""
-    brew = {"postgresql": "postgresql@17", "rabbitmq-server": "rabbitmq"}.get(package, package)
+    named = {"postgresql": "postgresql@17", "rabbitmq-server": "rabbitmq", MONITOR: "alertmanager"}
+    brew = named.get(package, package)
     if sys.platform == "darwin":
         return f"brew install {brew}"
     if shutil.which("apt-get"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -11,6 +12,7 @@ from argon2 import PasswordHasher
 from flask import Flask
 from sqlalchemy import update
 
+from alertops.intake.event import Source
 from alertops.models import Change, Membership, Outsider, User
 from api.extensions import db
 from tests.integration.api_client import Person, a_flow, a_node, person
@@ -44,10 +46,16 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Place:
-    """An owner, and the ids of what is in their team, by the names that they have in paths."""
+    """An owner, the ids of what is in their team, by the names that they have in paths, and keys of doors."""
 
     owner: Person
     ids: dict[str, Any]
+    keys: dict[str, str]
+
+    def parameters(self, path: str, names: Iterable[str]) -> dict[str, Any]:
+        """What to put into this path."""
+        door = path.removeprefix("/integrations/").partition("/")[0]
+        return {name: self.keys[door] if name == "key" else self.ids[name] for name in names}
 
 
 def somebody(app: Flask, name: str) -> Person:
@@ -78,7 +86,7 @@ def place(app: Flask, name: str) -> Place:
         "node_id": flow["nodes"][0]["id"],
         "execution_id": execution["id"],
         "number": 1,
-        "integration_id": _integration(owner, team, flow["id"]),
+        "integration_id": _integration(owner, team, flow["id"])["id"],
         "session_id": str(owner.session_id),
         "user_id": str(owner.id),
         "key_id": owner.make(f"/teams/{team}/api-keys", {"name": "CI", "scopes": ["read"]})["id"],
@@ -89,7 +97,8 @@ def place(app: Flask, name: str) -> Place:
         # Of no mail: what is behind a good one is not another team's to begin with.
         "token": "mlt_" + "A" * 43,
     }
-    return Place(owner, ids)
+    keys = {str(kind): _integration(owner, team, flow["id"], kind)["key"] for kind in Source}
+    return Place(owner, ids, keys)
 
 
 def second_of_each(app: Flask, place: Place) -> None:
@@ -116,9 +125,9 @@ def second_of_each(app: Flask, place: Place) -> None:
         db.session.commit()
 
 
-def _integration(owner: Person, team: str, flow: str) -> str:
-    wanted = {"kind": "pagerduty", "name": "Monitoring", "flow_id": flow}
-    return str(owner.make(f"/teams/{team}/integrations", wanted)["id"])
+def _integration(owner: Person, team: str, flow: str, kind: str = "pagerduty") -> dict[str, Any]:
+    wanted = {"kind": kind, "name": "Monitoring", "flow_id": flow}
+    return owner.make(f"/teams/{team}/integrations", wanted)
 
 
 def _invite(owner: Person, team: str, name: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from flask import Flask
 
 JSON = "application/json"
+API = "/api/v1/"
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,8 @@ def bodies(app: Flask) -> list[Body]:
         Body(method.upper(), path, resolved(described, operation["requestBody"]["content"][JSON]["schema"]))
         for path, operations in described["paths"].items()
         for method, operation in operations.items()
-        if isinstance(operation, dict) and "requestBody" in operation
+        # The doors of monitoring systems pass over what they do not know, and take no ids (test_doors.py).
+        if isinstance(operation, dict) and "requestBody" in operation and path.startswith(API)
     ]
     assert len(found) >= 15
     return found

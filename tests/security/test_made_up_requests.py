@@ -69,7 +69,7 @@ def try_out(app: Flask, operation: Any, here: Place, mode: GenerationMode) -> No
             caller = somebody(app, f"guest{operation.method}{len(operation.path)}{next(number)}")
         if mode is GenerationMode.POSITIVE:
             # What exists, most of the time nobody hits by chance.
-            case.path_parameters = {name: here.ids[name] for name in case.path_parameters or {}}
+            case.path_parameters = here.parameters(operation.path, case.path_parameters or {})
         case.call_and_validate(headers={"Authorization": f"Bearer {caller.token}"}, excluded_checks=excluded)
 
     one()
