@@ -20,6 +20,7 @@ from alertops.models import (
     Execution,
     Flow,
     FlowRevision,
+    GoneWebhook,
     Invitation,
     Outsider,
     Team,
@@ -29,7 +30,7 @@ from alertops.models import (
 from alertops.services.access.actor import Actor
 from alertops.services.access.door import seen_by
 
-M = TypeVar("M", Team, Flow, Execution, Invitation, Outsider, ApiKey, WebhookSecret)
+M = TypeVar("M", Team, Flow, Execution, Invitation, Outsider, ApiKey, WebhookSecret, GoneWebhook)
 Row = TypeVar("Row")
 Spot = TypeVar("Spot")
 
@@ -128,6 +129,14 @@ def webhook_secrets_of(
     """The team's webhook secrets, newest first."""
     query = select(WebhookSecret).where(WebhookSecret.team_id == team_id)
     return _newest_first(session, query, WebhookSecret, after, limit)
+
+
+def gone_webhooks_of(
+    session: Session, team_id: UUID, *, limit: int, after: Place | None = None
+) -> Page[GoneWebhook, Place]:
+    """The team's webhooks that are gone, newest first."""
+    query = select(GoneWebhook).where(GoneWebhook.team_id == team_id)
+    return _newest_first(session, query, GoneWebhook, after, limit)
 
 
 def _newest_first(

@@ -18,6 +18,7 @@ from alertops.models import (
     Flow,
     FlowNode,
     FlowRevision,
+    GoneWebhook,
     Invitation,
     Letter,
     LoginSession,
@@ -62,6 +63,7 @@ def furnish(session: Session, name: str) -> Tenant:
             ApiKey(
                 team_id=team.id, name=name, prefix=name, hash=_hash(), scopes=["read"], created_by=user.id
             ),
+            GoneWebhook(team_id=team.id, url_hash=_hash(), shown_url=name, said="410 Gone"),
             WebhookSecret(team_id=team.id, prefix=name, sealed="-", created_by=user.id),
             AuditEntry(
                 team_id=team.id,

@@ -15,7 +15,7 @@ from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
 from alertops.db import Base
-from alertops.models import ApiKey, Invitation, Membership, Outsider, Team, WebhookSecret
+from alertops.models import ApiKey, GoneWebhook, Invitation, Membership, Outsider, Team, WebhookSecret
 from alertops.models.api_key import Scope
 from alertops.models.letter import LetterKind
 from alertops.models.team import Role
@@ -85,6 +85,7 @@ class Stage:
                 "number": 1,
                 "key_id": key_ids[0],
                 "secret_id": self._secret(team.id),
+                "gone_id": self._gone(team.id),
                 **self._addressed(team.id),
                 "heir_id": str(self.people["heir"].id),
             },
@@ -121,6 +122,12 @@ class Stage:
         row = WebhookSecret(
             team_id=team_id, prefix="whsec_", sealed="-", created_by=self.people[Role.OWNER].id
         )
+        self.session.add(row)
+        self.session.flush()
+        return row.id
+
+    def _gone(self, team_id: UUID) -> UUID:
+        row = GoneWebhook(team_id=team_id, url_hash=b"-" * 32, shown_url="https://x/…", said="410 Gone")
         self.session.add(row)
         self.session.flush()
         return row.id
