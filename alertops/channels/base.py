@@ -67,14 +67,16 @@ class Certainty(StrEnum):
 class ChannelError(Exception):
     """A send failed; `permanent` says that trying again cannot help.
 
-    `certainty` is UNKNOWN only when the provider may have accepted the message all the same. The provider
-    asks to be left alone for `not_before_seconds`.
+    `certainty` is UNKNOWN only when the provider may have accepted the message all the same.
     """
 
     detail: str
     permanent: bool = False
     certainty: Certainty = field(default=Certainty.NOT_SENT)
+    # How long the provider asks to be left alone.
     not_before_seconds: float = 0.0
+    # The provider says that there is nobody any more, and never will be.
+    gone: bool = False
 
     def __str__(self) -> str:
         return self.detail

@@ -6,7 +6,8 @@ address that must not be spoken to is permanent, and all else passes. After it, 
     2xx                          delivered
     408, 425, 429, 5xx           not taken, and may pass; not before `Retry-After`, if they say
     502, 504                     a gateway's word, which does not know: perhaps taken
-    410, any other 3xx or 4xx    not taken for good; redirects are not followed
+    410                          not taken for good, nor what would come later: it is gone
+    any other 3xx or 4xx         not taken for good; redirects are not followed
     no answer, or nonsense       perhaps taken
 """
 
@@ -38,6 +39,7 @@ from alertops.secret_box import SecretBox
 MAX_DETAIL = 4096
 
 _MAY_PASS = frozenset({408, 425, 429})
+_GONE = 410
 _FROM_A_GATEWAY = frozenset({502, 504})
 _USER_AGENT = f"AlertOps/{version('alertops')}"
 
@@ -154,7 +156,8 @@ class _WebhookDelivery(Delivery):
                 raise ChannelError(self._wording.redirect(answer), permanent=True)
             case 4:
                 permanent = answer.status not in _MAY_PASS
-                raise ChannelError(told, permanent=permanent, not_before_seconds=later)
+                gone = answer.status == _GONE
+                raise ChannelError(told, permanent=permanent, not_before_seconds=later, gone=gone)
             case 5 if answer.status not in _FROM_A_GATEWAY:
                 raise ChannelError(told, not_before_seconds=later)
             case _:

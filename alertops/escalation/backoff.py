@@ -32,8 +32,8 @@ def retry_due_at(
 ) -> datetime | None:
     """When `attempt` (2 or more) is due if the one before it failed now; None when there is not to be one.
 
-    `began_at` is when the first attempt was due: the budget counts from there. A receiver that asks for a
-    pause gets it, up to the policy's longest one.
+    `began_at` is when the first attempt was due: the budget counts from there. A pause that the receiver asks
+    for is granted, up to the policy's longest one.
     """
     if attempt > policy.max_attempts:
         return None

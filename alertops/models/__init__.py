@@ -7,6 +7,7 @@ from alertops.models.broker_epoch import BrokerEpoch
 from alertops.models.contact_methods import ContactMethods
 from alertops.models.execution import Execution, Step
 from alertops.models.flow import Flow, FlowNode, FlowRevision
+from alertops.models.gone_webhook import GoneWebhook
 from alertops.models.integration import Change, Integration
 from alertops.models.invitation import Invitation
 from alertops.models.letter import Letter, MailToken
@@ -32,6 +33,7 @@ __all__ = [
     "Flow",
     "FlowNode",
     "FlowRevision",
+    "GoneWebhook",
     "Integration",
     "Invitation",
     "Letter",

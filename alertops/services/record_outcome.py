@@ -23,6 +23,7 @@ from alertops.services import transitions
 from alertops.services.apply import apply
 from alertops.services.claim_attempt import Claim
 from alertops.services.dispatch import Dispatcher
+from alertops.services.gone_webhooks import remember_gone
 from alertops.services.keys import AttemptKey
 from alertops.services.lock import attempt_state, lock_execution, progress_of, read_attempt
 from alertops.services.timeline import tell
@@ -41,6 +42,7 @@ class Outcome:
     detail: str
     permanent: bool = False
     not_before_seconds: float = 0.0
+    gone: bool = False
 
 
 def record_outcome(session: Session, dispatcher: Dispatcher, claim: Claim, outcome: Outcome) -> Reason:
@@ -68,6 +70,13 @@ def record_outcome(session: Session, dispatcher: Dispatcher, claim: Claim, outco
     if not transitions.end_attempt(session, key, claim.claimed, ended_as, outcome.detail):
         return _lost(session, outcome)
     tell(session, key, f"attempt_{ended_as.value}", detail=outcome.detail, reason=decision.reason.value)
+    if outcome.gone:
+        tell(
+            session,
+            key,
+            "webhook_gone",
+            url=remember_gone(session, execution.team_id, attempt.address, outcome.detail),
+        )
     applied = apply(session, execution, decision, attempt=attempt)
     if not applied.ok:
         return _lost(session, outcome)

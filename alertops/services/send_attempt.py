@@ -86,7 +86,7 @@ def _converse(session: Session, channel: Channel, timing: Timing, claim: Claim) 
     except ChannelError as error:
         unknown = error.certainty is Certainty.UNKNOWN
         status = AttemptStatus.UNKNOWN if unknown else AttemptStatus.FAILED
-        return Outcome(status, error.detail, error.permanent, error.not_before_seconds)
+        return Outcome(status, error.detail, error.permanent, error.not_before_seconds, error.gone)
 
 
 def _goes_on(execution: Execution, claim: Claim) -> bool:

@@ -14,6 +14,7 @@ from alertops.services.teams.revoke_webhook_secret import revoke_webhook_secret
 from api.asking import asking
 from api.blueprints import TeamBlueprint
 from api.extensions import secret_box, session
+from api.schemas.nothing import NothingInput
 from api.schemas.pages import PageQuery
 from api.schemas.webhook_secrets import MadeWebhookSecretSchema, WebhookSecretPageSchema
 
@@ -24,8 +25,9 @@ blueprint = TeamBlueprint(
 
 @blueprint.post("/teams/<uuid:team_id>/webhook-secrets")
 @blueprint.permits(Action.MANAGE_KEYS)
+@blueprint.arguments(NothingInput, required=False)
 @blueprint.response(201, MadeWebhookSecretSchema)
-def create(team_id: UUID) -> tuple[MadeSecret, int, dict[str, str]]:
+def create(_: dict[str, Any], team_id: UUID) -> tuple[MadeSecret, int, dict[str, str]]:
     """Make a secret that signs the team's webhooks from now on. This answer is the only one that has it.
 
     A team has two at most: then each webhook has a signature of both, so that receivers can change over.

@@ -19,6 +19,7 @@ from alertops.models import (
     Flow,
     FlowNode,
     FlowRevision,
+    GoneWebhook,
     Integration,
     Invitation,
     Letter,
@@ -73,6 +74,7 @@ def furnish(session: Session, name: str) -> Tenant:
                 ends_at=_soon(),
                 created_by=user.id,
             ),
+            GoneWebhook(team_id=team.id, url_hash=_hash(), shown_url=name, said="410 Gone"),
             WebhookSecret(team_id=team.id, prefix=name, sealed="-", created_by=user.id),
             AuditEntry(
                 team_id=team.id,

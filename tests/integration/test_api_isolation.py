@@ -12,7 +12,7 @@ from sqlalchemy import literal, true
 from sqlalchemy.orm import Session
 from werkzeug.routing import Rule
 
-from alertops.models import Outsider
+from alertops.models import GoneWebhook, Outsider
 from alertops.services import pages
 from alertops.services.access import door
 from tests.integration.api_client import API, Person, a_flow, a_node, assert_problem, person, row_counts
@@ -95,7 +95,8 @@ def ids(app: Flask, session: Session) -> dict[str, Any]:
     node = flow["nodes"][0]["id"]
     invitation = ann.make(f"/teams/{team}/invitations", {"email": "ben@example.org", "role": "member"})["id"]
     outsider = Outsider(team_id=UUID(team), address="else@example.org")
-    session.add(outsider)
+    gone = GoneWebhook(team_id=UUID(team), url_hash=b"-" * 32, shown_url="https://x/…", said="410 Gone")
+    session.add_all([outsider, gone])
     session.commit()
     return {
         "team_id": team,
@@ -103,6 +104,7 @@ def ids(app: Flask, session: Session) -> dict[str, Any]:
         "node_id": node,
         "invitation_id": invitation,
         "outsider_id": str(outsider.id),
+        "gone_id": str(gone.id),
         "execution_id": execution,
         "number": 1,
         "integration_id": ann.make(

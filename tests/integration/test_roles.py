@@ -18,6 +18,7 @@ from alertops.db import Base
 from alertops.models import (
     ApiKey,
     Flow,
+    GoneWebhook,
     Integration,
     Invitation,
     MaintenanceWindow,
@@ -99,6 +100,7 @@ class Stage:
                 "window_id": self._window(team.id),
                 "secret_id": self._secret(team.id),
                 "integration_id": self._integration(team.id),
+                "gone_id": self._gone(team.id),
                 **self._addressed(team.id),
                 "heir_id": str(self.people["heir"].id),
             },
@@ -167,6 +169,12 @@ class Stage:
         row = WebhookSecret(
             team_id=team_id, prefix="whsec_", sealed="-", created_by=self.people[Role.OWNER].id
         )
+        self.session.add(row)
+        self.session.flush()
+        return row.id
+
+    def _gone(self, team_id: UUID) -> UUID:
+        row = GoneWebhook(team_id=team_id, url_hash=b"-" * 32, shown_url="https://x/…", said="410 Gone")
         self.session.add(row)
         self.session.flush()
         return row.id
