@@ -30,11 +30,11 @@ from alertops.escalation.decision import (
     SetTimer,
 )
 from alertops.escalation.states import ExecutionStatus, TimerKind
-from alertops.models import Attempt, Execution
 from alertops.services import transitions
 from alertops.services.dispatch import AttemptWakeUp, StepWakeUp, TimerWakeUp, WakeUp
 from alertops.services.keys import AttemptKey, StepKey
-from alertops.services.lock import revision_run
+from alertops.services.lock import Run, revision_run
+from alertops.services.locked import LockedAttempt
 from alertops.services.timeline import tell
 from alertops.services.transitions import NewAttempt
 
@@ -58,10 +58,10 @@ class _By:
 
 def apply(
     session: Session,
-    execution: Execution,
+    execution: Run,
     decision: Decision,
     *,
-    attempt: Attempt | None = None,
+    attempt: LockedAttempt | None = None,
     actor_id: UUID | None = None,
     said: Mapping[str, Any] | None = None,
 ) -> Applied:
@@ -84,7 +84,7 @@ def apply(
 
 
 def _apply_effect(
-    session: Session, execution: Execution, effect: Effect, attempt: Attempt | None, by: _By
+    session: Session, execution: Run, effect: Effect, attempt: LockedAttempt | None, by: _By
 ) -> list[WakeUp] | None:
     """The wake-ups that the effect calls for; None when its guard did not hold."""
     match effect:
@@ -107,7 +107,7 @@ def _apply_effect(
             return _apply_to_step(session, execution, effect)
 
 
-def _apply_to_step(session: Session, execution: Execution, effect: Effect) -> list[WakeUp] | None:
+def _apply_to_step(session: Session, execution: Run, effect: Effect) -> list[WakeUp] | None:
     revision = revision_run(execution)
     match effect:
         case FireStep(step):
@@ -133,7 +133,7 @@ def _apply_to_step(session: Session, execution: Execution, effect: Effect) -> li
             return []
 
 
-def _set_course(session: Session, execution: Execution, effect: SetCourse, by: _By) -> None:
+def _set_course(session: Session, execution: Run, effect: SetCourse, by: _By) -> None:
     """Told with all that due times follow from, so that they can be checked long afterwards."""
     course = effect.course
     transitions.set_course(session, execution.id, course)
@@ -150,7 +150,7 @@ def _set_course(session: Session, execution: Execution, effect: SetCourse, by: _
     tell(session, execution.id, "course_changed", actor_id=by.actor_id, **{**by.said, **facts})
 
 
-def _insert_retry(session: Session, retry: RetryAttempt, failed: Attempt | None) -> WakeUp:
+def _insert_retry(session: Session, retry: RetryAttempt, failed: LockedAttempt | None) -> WakeUp:
     if failed is None:
         raise ValueError("a retry follows an attempt, and none was given")
     key = AttemptKey.of(failed)._replace(attempt=retry.attempt)
@@ -170,7 +170,7 @@ def _insert_retry(session: Session, retry: RetryAttempt, failed: Attempt | None)
 
 def _move(
     session: Session,
-    execution: Execution,
+    execution: Run,
     decision: Decision,
     actor_id: UUID | None,
     said: Mapping[str, Any],

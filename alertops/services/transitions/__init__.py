@@ -5,8 +5,8 @@ the one before the point of no return) are made under the execution's row lock (
 even if a caller forgot it.
 
 Statements that are run for every step are made once, on tables: to make one takes longer than to run it.
-Where a key's columns are compared, its parameters have names of their own (`keys.py`): one with the name of
-a column would be written to it.
+The parameters of keys have names of their own (`services/parameters.py`): one with the name of a column would
+be written to it.
 """
 
 from alertops.services.transitions.attempts import (

@@ -27,8 +27,8 @@ from sqlalchemy.orm import Session
 from alertops.escalation.states import AttemptStatus
 from alertops.models import Attempt
 from alertops.services.keys import AttemptKey
+from alertops.services.parameters import of_attempt
 from alertops.services.transitions.guarded import changed, now
-from alertops.services.transitions.parameters import of_attempt
 
 _ATTEMPTS = cast(Table, Attempt.__table__)
 _OF_EXECUTION = _ATTEMPTS.c.execution_id == bindparam("key_execution")

@@ -19,8 +19,8 @@ from alertops.escalation.plan import PlannedStep
 from alertops.escalation.states import StepStatus
 from alertops.models import Step
 from alertops.services.keys import StepKey
+from alertops.services.parameters import of_step
 from alertops.services.transitions.guarded import changed, now
-from alertops.services.transitions.parameters import of_step
 
 _STEPS = cast(Table, Step.__table__)
 _OF_EXECUTION = _STEPS.c.execution_id == bindparam("key_execution")

@@ -89,6 +89,26 @@ MUTANTS = (
                 "from contextlib import closing\n",
                 "import time\nfrom contextlib import closing\n",
             ),
+            Edit(
+                "alertops/services/locked_step.py",
+                "    moment = Moment(rows[-1].now)\n",
+                "    moment = Moment(database_now(session))\n",
+            ),
+            Edit(
+                "alertops/services/locked_step.py",
+                "db import Moment\n",
+                "db import Moment, database_now\n",
+            ),
+            Edit(
+                "alertops/services/locked_attempt.py",
+                "        row.now,\n",
+                "        database_now(session),\n",
+            ),
+            Edit(
+                "alertops/services/locked_attempt.py",
+                "from alertops.escalation.events import Progress\n",
+                "from alertops.db import database_now\nfrom alertops.escalation.events import Progress\n",
+            ),
             # Statements are made once: what they compare with is asked when they run.
             Edit(
                 GUARDED,
@@ -133,15 +153,18 @@ MUTANTS = (
         edits=(
             Edit(
                 FIRE,
-                "    applied = apply(session, execution, decision)\n    if decision.reason is not Reason.DUE",
-                "    applied = apply(session, execution, replace(decision, effects=decision.effects[:1]))\n"
+                "    applied = apply(session, seen.execution, decision)\n"
+                "    if decision.reason is not Reason.DUE",
+                "    first = replace(decision, effects=decision.effects[:1])\n"
+                "    applied = apply(session, seen.execution, first)\n"
                 "    if decision.reason is not Reason.DUE",
             ),
             Edit(
                 FIRE,
                 "    reach(Point.AFTER_FIRE, session)\n",
                 "    reach(Point.AFTER_FIRE, session)\n"
-                "    applied = apply(session, execution, replace(decision, effects=decision.effects[1:]))\n"
+                "    later = replace(decision, effects=decision.effects[1:])\n"
+                "    applied = apply(session, seen.execution, later)\n"
                 "    session.commit()\n",
             ),
             Edit(
@@ -172,8 +195,8 @@ MUTANTS = (
         edits=(
             Edit(
                 FIRE,
-                "    node = state.node_of(step.number)\n    resolved",
-                "    node = state.node_of(step.number + 1)\n    resolved",
+                "    node = seen.state.node_of(step.number)\n    resolved",
+                "    node = seen.state.node_of(step.number + 1)\n    resolved",
             ),
         ),
     ),
@@ -185,9 +208,14 @@ MUTANTS = (
         edits=(
             Edit(
                 LOCK,
-                "            FlowRevision.flow_id == execution.flow_id, FlowRevision.number.in_(wanted)\n",
-                "            FlowRevision.flow_id == execution.flow_id\n",
+                "    flows = read_flows(",
+                "    newest = select(func.max(FlowRevision.number)).where("
+                "FlowRevision.flow_id == execution.flow_id)\n"
+                "    wanted.add(session.scalar(newest))\n"
+                "    flows = read_flows(",
             ),
+            Edit(LOCK, "import bindparam, select\n", "import bindparam, func, select\n"),
+            Edit(LOCK, "import Execution, Step\n", "import Execution, FlowRevision, Step\n"),
             Edit(
                 LOCK,
                 "        flow=flows[revision_run(execution)],\n",

@@ -6,7 +6,6 @@ from deploy.chaos.mutants.mutant import Edit, Mutant
 
 MACHINE = "alertops/escalation/machine.py"
 ATTEMPTS = "alertops/services/transitions/attempts.py"
-CLAIM = "alertops/services/claim_attempt.py"
 SEND = "alertops/services/send_attempt.py"
 OUTCOME = "alertops/services/record_outcome.py"
 MAILER = "alertops/channels/mailer.py"
@@ -25,7 +24,8 @@ MUTANTS = (
         breaks=("once",),
         besides="row lock and guarded UPDATE: each alone is enough",
         edits=(
-            Edit("alertops/services/lock.py", "        .with_for_update(key_share=True)\n", ""),
+            Edit("alertops/services/lock.py", "    .with_for_update(key_share=True)\n", ""),
+            Edit("alertops/services/under_lock.py", ' FOR NO KEY UPDATE"\n', '"\n'),
             Edit(ATTEMPTS, "    .where(_IS, _SEEN, _DUE | _ABANDONED)\n", "    .where(_IS)\n"),
         ),
     ),
@@ -113,18 +113,19 @@ MUTANTS = (
         edits=(
             Edit(
                 OUTCOME,
-                "    applied = apply(session, execution, decision, attempt=attempt)\n",
+                "    applied = apply(session, seen.execution, decision, attempt=seen.attempt)\n",
                 "    later = tuple(e for e in decision.effects if isinstance(e, RetryAttempt))\n"
                 "    others = tuple(e for e in decision.effects if e not in later)\n"
                 "    first = replace(decision, effects=others)\n"
-                "    applied = apply(session, execution, first, attempt=attempt)\n",
+                "    applied = apply(session, seen.execution, first, attempt=seen.attempt)\n",
             ),
             Edit(
                 OUTCOME,
                 "    reach(Point.AFTER_OUTCOME, session)\n",
                 "    reach(Point.AFTER_OUTCOME, session)\n"
                 "    retry = replace(decision, effects=later, to=None)\n"
-                "    applied.wake_ups.extend(apply(session, execution, retry, attempt=attempt).wake_ups)\n"
+                "    retried = apply(session, seen.execution, retry, attempt=seen.attempt)\n"
+                "    applied.wake_ups.extend(retried.wake_ups)\n"
                 "    session.commit()\n",
             ),
             Edit(OUTCOME, "import dataclass\n", "import dataclass, replace\n"),
@@ -166,9 +167,12 @@ MUTANTS = (
         besides="the cancelling of scheduled attempts, which the claim's guard sees",
         edits=(
             Edit(
-                CLAIM,
-                "    execution = lock_execution(session, key.execution_id)\n",
-                "    execution = session.get(Execution, key.execution_id, populate_existing=True)\n",
+                "alertops/services/locked_attempt.py",
+                "    row = _only(session, _TO_CLAIM, key)\n",
+                "    unlocked = object.__new__(ReadUnderLock)\n"
+                "    unlocked._constants = _TO_CLAIM._constants\n"
+                "    unlocked._text = _TO_CLAIM._text.partition(';')[2]\n"
+                "    row = _only(session, unlocked, key)\n",
             ),
             NO_CANCELLED_ATTEMPTS,
         ),
