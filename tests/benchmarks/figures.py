@@ -80,6 +80,12 @@ class Figures:
         found = self._values.get(Key(benchmark, who, what, case))
         return statistics.median(found[1]) if found else None
 
+    def with_those_of(self, newer: Figures) -> Figures:
+        """These, but of the benchmarks that the newer ones are of, the newer ones."""
+        measured = {figure.key.benchmark for figure in newer}
+        kept = {key: told for key, told in self._values.items() if key.benchmark not in measured}
+        return Figures(self.about, kept | newer._values)
+
     def write(self, file: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         figures = [{**figure.key._asdict(), "unit": figure.unit, "values": figure.values} for figure in self]

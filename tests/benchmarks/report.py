@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from tests.benchmarks.capacity import needs_of
-from tests.benchmarks.catalogue import BENCHMARKS
+from tests.benchmarks.catalogue import BENCHMARKS, ON_DEMAND
 from tests.benchmarks.figures import Figures
 from tests.benchmarks.plots import draw_all
 from tests.benchmarks.table import Pivot, pivot, targets_of
@@ -35,7 +35,7 @@ def filled(page: str, figures: Figures) -> str:
         sections["capacity"] = markdown(needs)
     sections |= {
         benchmark.name: markdown(pivot(figures, benchmark.name))
-        for benchmark in BENCHMARKS
+        for benchmark in (*BENCHMARKS, *ON_DEMAND)
         if figures.of(benchmark.name)
     }
     for name, content in sections.items():

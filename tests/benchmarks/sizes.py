@@ -24,6 +24,8 @@ class Sizes:
     waiting: tuple[int, ...]
     finished: tuple[int, ...]
     noisy_alerts: int
+    # Only when it is asked for.
+    endurance: int
 
 
 WHOLE = Sizes(
@@ -40,6 +42,7 @@ WHOLE = Sizes(
     waiting=(1_000, 10_000, 100_000),
     finished=(1_000, 1_000_000),
     noisy_alerts=10_000,
+    endurance=100_000,
 )
 
 QUICK = Sizes(
@@ -56,6 +59,7 @@ QUICK = Sizes(
     waiting=(500, 2_000),
     finished=(100, 10_000),
     noisy_alerts=200,
+    endurance=1_000,
 )
 
 TINY = Sizes(
@@ -72,4 +76,5 @@ TINY = Sizes(
     waiting=(10,),
     finished=(10,),
     noisy_alerts=5,
+    endurance=20,
 )

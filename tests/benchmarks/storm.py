@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from tests.benchmarks.contenders.contender import Contender, cpu_seconds, servers_cpu
@@ -49,10 +49,17 @@ class ScheduledTooLateError(Exception):
     """Some were due before all had been scheduled: what was measured was the scheduling."""
 
 
-def work(contender: Contender, sink: MailSink, offsets: Sequence[float], lead: float) -> Worked:
+def work(
+    contender: Contender,
+    sink: MailSink,
+    offsets: Sequence[float],
+    lead: float,
+    when_it_begins: Callable[[], None] = lambda: None,
+) -> Worked:
     """Have mails sent so many seconds after a moment that is `lead` seconds ahead; wait until all have come.
 
-    Raises `ScheduledTooLateError` when scheduling took longer than that.
+    `when_it_begins` is called just before that moment. Raises `ScheduledTooLateError` when scheduling took
+    longer than that.
     """
     sink.take()
     begin = time.time() + lead
@@ -60,6 +67,7 @@ def work(contender: Contender, sink: MailSink, offsets: Sequence[float], lead: f
     worked = Worked(dict(zip(contender.schedule(due), due, strict=True)))
     late = time.time() > begin
     time.sleep(max(0.0, begin - time.time() - 0.2))
+    when_it_begins()
     pids = contender.pids
     used, servers = cpu_seconds(pids), servers_cpu(contender.room.stage)
     sink.wait_for(len(due), offsets[-1] + SETTLING_SECONDS + len(due) * SECONDS_EACH)
@@ -77,12 +85,14 @@ def work(contender: Contender, sink: MailSink, offsets: Sequence[float], lead: f
     return worked
 
 
-def all_at_once(contender: Contender, sink: MailSink, count: int) -> Worked:
+def all_at_once(
+    contender: Contender, sink: MailSink, count: int, when_it_begins: Callable[[], None] = lambda: None
+) -> Worked:
     """So many jobs, spread over one second; with more time to schedule them if it was too little."""
     lead = 2 + count / 250
     offsets = [number / count for number in range(count)]
     while True:
         try:
-            return work(contender, sink, offsets, lead)
+            return work(contender, sink, offsets, lead, when_it_begins)
         except ScheduledTooLateError:
             lead *= 2

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from tests.benchmarks.benchmark import Turn
-from tests.benchmarks.catalogue import BENCHMARKS
+from tests.benchmarks.capacity import Costs, Load, needs, needs_of
+from tests.benchmarks.catalogue import BENCHMARKS, ON_DEMAND
 from tests.benchmarks.clients import Posted
+from tests.benchmarks.contenders.contender import CHECKOUT
 from tests.benchmarks.counts import Counts
 from tests.benchmarks.figures import FLOOR, OURS, Figures, Sample, quantiles
 from tests.benchmarks.plots import PICTURES, draw_all
+from tests.benchmarks.profiled import OTHERS, package_of, shares
 from tests.benchmarks.reach import TARGETS
 from tests.benchmarks.report import PAGE, filled
 from tests.benchmarks.run import interleaved
@@ -64,6 +68,17 @@ def test_results_are_the_same_when_they_are_read_again(tmp_path: Path) -> None:
     figures.write(tmp_path / "results.json")
     assert list(Figures.read(tmp_path / "results.json")) == list(figures)
     assert Figures.read(tmp_path / "results.json").about == ABOUT
+
+
+def test_what_is_measured_again_takes_the_place_of_what_was_measured_before() -> None:
+    before = some(*rounds(OURS, 1), *rounds(FLOOR, 2))
+    before.add("ingest", rounds(OURS, 3))
+    figures = before.with_those_of(some(*rounds(OURS, 9), benchmark="ingest"))
+    assert [(figure.key.benchmark, figure.median) for figure in figures] == [
+        ("escalation", 1),
+        ("escalation", 2),
+        ("ingest", 9),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -181,8 +196,45 @@ def test_the_page_has_a_place_for_each_benchmark_and_keeps_what_was_not_measured
     page = filled(PAGE.read_text(), some(*rounds(OURS, 1234), *rounds(FLOOR, 2468)))
     assert "| mails sent | /s | 1,234 | 2,468 | 0.50 |" in page
     assert "2026-01-02, at commit abc" in page
-    for benchmark in BENCHMARKS:
+    for benchmark in (*BENCHMARKS, *ON_DEMAND):
         assert f"<!-- bench:{benchmark.name} -->" in page
+
+
+def test_a_load_needs_in_proportion_with_room_left_on_the_processors() -> None:
+    costs = Costs(
+        worker_ms=6,
+        api_ms=3,
+        postgres_ms=3,
+        broker_ms=1.2,
+        log_kib=1024,
+        broker_kib=2,
+        waiting_kib=1,
+        finished_kib=2,
+    )
+    needed = needs(costs, Load(per_second=100, waiting=1024))
+    assert needed["processors for workers", "cores"] == pytest.approx(1)
+    assert needed["memory of RabbitMQ for what waits", "MiB"] == 2
+    assert needed["log that Postgres writes", "MiB/s"] == 100
+    assert needs_of(Figures()) is None
+
+
+def test_a_sample_belongs_to_the_innermost_package_that_is_not_pythons_own() -> None:
+    library = "run (/usr/lib/python3.11/threading.py:10)"
+    celery = "task (/venv/lib/python3.11/site-packages/celery/app/trace.py:453)"
+    ours = f"fire_step ({CHECKOUT}/alertops/services/fire_step.py:47)"
+    assert package_of(f"{library};{celery};{ours}") == "alertops/services"
+    assert package_of(f"{library};{ours};{celery};{library}") == "celery"
+    assert package_of(library) == OTHERS
+
+
+def test_packages_with_a_small_share_are_told_together() -> None:
+    frame = "f (/venv/site-packages/{}/x.py:1)"
+    stacks = Counter({frame.format("a"): 97, frame.format("b"): 1, frame.format("c"): 2})
+    assert [(sample.what, sample.value) for sample in shares("API", stacks)] == [
+        ("a", 97),
+        ("c", 2),
+        (OTHERS, 1),
+    ]
 
 
 def test_every_target_is_named_once() -> None:
