@@ -44,6 +44,8 @@ class Kind(StrEnum):
     CANCEL = "cancel"
 
 
+# Of those who snooze: who does not wait for its end.
+ANOTHER_MIND = 0.7
 # How often each is chosen. Nobody unsnoozes what nobody has snoozed.
 OFTEN = {
     Kind.SNOOZE: 3,
@@ -99,8 +101,9 @@ def _operations(random: Random, flow: PlannedFlow) -> list[PlannedOperation]:
     for kind in random.choices(list(OFTEN), list(OFTEN.values()), k=random.randint(1, MOST_OPERATIONS)):
         one = PlannedOperation(kind, _when(random, flow), random.random())
         planned.append(one)
-        if kind is Kind.SNOOZE and random.random() < 0.5:
-            planned.append(replace(one, kind=Kind.UNSNOOZE, after=one.after + random.uniform(0.2, 2)))
+        if kind is Kind.SNOOZE and random.random() < ANOTHER_MIND:
+            later = random.choice((Kind.UNSNOOZE, Kind.ESCALATE))
+            planned.append(replace(one, kind=later, after=one.after + random.uniform(0.2, 2)))
     return planned
 
 
