@@ -6,7 +6,7 @@ Each that is asked says words of its own, by which the timeline shows whether it
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from random import Random
@@ -27,6 +27,8 @@ LATEST_SECONDS = 6.0
 # The shortest first: an execution that goes on in another flow has all of that before it.
 TAKEN_OVER_BY = 0.5
 LONGEST_SNOOZE = 4
+# Members of a body that say what an execution is to go on with.
+GOES_ON_WITH = ("flow_id", "user_id", "revision")
 # Whoever is told that the flow has changed meanwhile looks again.
 LOOKS = 3
 
@@ -78,6 +80,8 @@ class Asked:
     answered_at: datetime | None = None
     changed: bool = False
     refused: str = ""
+    # What it is to go on with, in the words of the timeline.
+    wanted: dict[str, Any] = field(default_factory=dict)
 
     @property
     def outcome(self) -> str:
@@ -172,6 +176,7 @@ class Operator:
         def post() -> dict[str, Any]:
             asked.tries += 1
             told = {word: asked.words, **body}
+            asked.wanted = {name: body[name] for name in GOES_ON_WITH if name in body}
             return self.client.operate(str(asked.execution_id), operation or asked.kind, **told)
 
         return self.patience.persistently(post)
