@@ -20,7 +20,7 @@ from alertops.models import Attempt, Execution, Step
 from alertops.verify.promises import Verdict
 from alertops.verify.told import Told, read_told
 from deploy.chaos.clients import Raised
-from deploy.chaos.courses import Moved, begun_with, is_open, moves, silent_until, times_told
+from deploy.chaos.courses import Moved, begun_with, goes_on_with, is_open, moves, silent_until, times_told
 from deploy.chaos.operations import Asked, Kind
 
 PROMISES = {
@@ -105,6 +105,8 @@ class Claims:
             asked, len(told) <= asked.tries, f"was asked {asked.tries} times, done at {told}"
         )
         if asked.answered_at is not None and asked.changed:
+            as_wanted = goes_on_with(self._said(asked.execution_id), asked.words, asked.wanted)
+            self._require_answered(asked, as_wanted, f"was to lead to {asked.wanted}, and has not")
             in_time = bool(told) and told[0] <= asked.answered_at
             self._require_answered(asked, in_time, f"was answered at {asked.answered_at}, done at {told}")
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from alertops.models import Execution
@@ -51,6 +52,12 @@ def moves(told: Told) -> Iterator[Moved]:
 def times_told(told: Told, words: str) -> list[datetime]:
     """When the operation that said these words was done."""
     return [at for _, at, detail in told.of_course if detail.get("note") == words]
+
+
+def goes_on_with(told: Told, words: str, wanted: Mapping[str, Any]) -> bool:
+    """Whether the operation that said these words led to that, whenever it was done."""
+    details = [detail for _, _, detail in told.of_course if detail.get("note") == words]
+    return all(detail.get(name) == value for detail in details for name, value in wanted.items())
 
 
 def silent_until(told: Told, since: datetime) -> datetime:

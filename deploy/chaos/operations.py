@@ -6,7 +6,7 @@ Each that is asked says words of its own, by which the timeline shows whether it
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from random import Random
@@ -27,6 +27,8 @@ LATEST_SECONDS = 6.0
 # The shortest first: an execution that goes on in another flow has all of that before it.
 TAKEN_OVER_BY = 0.5
 LONGEST_SNOOZE = 4
+# Members of a body that say what an execution is to go on with.
+GOES_ON_WITH = ("flow_id", "user_id", "revision")
 # Whoever is told that the flow has changed meanwhile looks again.
 LOOKS = 3
 
@@ -44,6 +46,8 @@ class Kind(StrEnum):
     CANCEL = "cancel"
 
 
+# Of those who snooze: who does not wait for its end.
+ANOTHER_MIND = 0.7
 # How often each is chosen. Nobody unsnoozes what nobody has snoozed.
 OFTEN = {
     Kind.SNOOZE: 3,
@@ -76,6 +80,8 @@ class Asked:
     answered_at: datetime | None = None
     changed: bool = False
     refused: str = ""
+    # What it is to go on with, in the words of the timeline.
+    wanted: dict[str, Any] = field(default_factory=dict)
 
     @property
     def outcome(self) -> str:
@@ -99,8 +105,9 @@ def _operations(random: Random, flow: PlannedFlow) -> list[PlannedOperation]:
     for kind in random.choices(list(OFTEN), list(OFTEN.values()), k=random.randint(1, MOST_OPERATIONS)):
         one = PlannedOperation(kind, _when(random, flow), random.random())
         planned.append(one)
-        if kind is Kind.SNOOZE and random.random() < 0.5:
-            planned.append(replace(one, kind=Kind.UNSNOOZE, after=one.after + random.uniform(0.2, 2)))
+        if kind is Kind.SNOOZE and random.random() < ANOTHER_MIND:
+            later = random.choice((Kind.UNSNOOZE, Kind.ESCALATE))
+            planned.append(replace(one, kind=later, after=one.after + random.uniform(0.2, 2)))
     return planned
 
 
@@ -169,6 +176,7 @@ class Operator:
         def post() -> dict[str, Any]:
             asked.tries += 1
             told = {word: asked.words, **body}
+            asked.wanted = {name: body[name] for name in GOES_ON_WITH if name in body}
             return self.client.operate(str(asked.execution_id), operation or asked.kind, **told)
 
         return self.patience.persistently(post)

@@ -300,6 +300,20 @@ def hand_it_on(seen: Seen, since: float) -> Seen:
     return replace(seen, history=replace(seen.history, stretches=[*seen.history.stretches, taken_over]))
 
 
+def rebase(seen: Seen, anchor: float, first_step: int = 1) -> Seen:
+    """At 21 s it goes on with the newest revision, before its third step."""
+    onto = Stretch(3, first_step, FLOW, Course(at(anchor), at(21)), at(21), reason="rebased")
+    return replace(seen, history=replace(seen.history, stretches=[*seen.history.stretches, onto]))
+
+
+def rebase_from_then_on(seen: Seen) -> Seen:
+    return rebase(seen, 21)
+
+
+def rebase_as_if_nothing_had_fired(seen: Seen) -> Seen:
+    return rebase(seen, 0, first_step=3)
+
+
 def send_what_was_left_behind(seen: Seen) -> Seen:
     return hand_it_on(seen, 20.15)
 
@@ -325,6 +339,8 @@ def send_what_was_left_behind(seen: Seen) -> Seen:
         pytest.param(forget_a_snooze, "timed", id="a snooze that was forgotten"),
         pytest.param(come_back_to_another, "planned", id="coming back to another node"),
         pytest.param(come_back_late, "undrifted", id="coming back at another time"),
+        pytest.param(rebase_from_then_on, "undrifted", id="a rebase that counts anew"),
+        pytest.param(rebase_as_if_nothing_had_fired, "undrifted", id="a rebase that begins anew"),
         pytest.param(send_what_was_left_behind, "silent", id="a send of what was left behind"),
         pytest.param(drift, "undrifted", id="a due time that drifted"),
         pytest.param(skip_a_node, "planned", id="a skipped node"),
@@ -380,6 +396,10 @@ def test_failure_with_its_retry_is_no_broken_promise() -> None:
     retry = Attempt(**{name: getattr(seen.attempts[0], name) for name in ATTEMPT} | {"number": 2})
     rows = replace(seen.history, attempts=[*seen.attempts, retry])
     assert not broken(replace(seen, history=rows))
+
+
+def test_rebase_that_counts_as_before_is_no_broken_promise() -> None:
+    assert not broken(rebase(kept(), 0))
 
 
 def test_step_that_is_brought_forward_is_no_broken_promise() -> None:

@@ -106,6 +106,14 @@ def test_only_who_asks_moves_an_execution(course: list[Entry], kept: bool) -> No
     assert ("frozen" not in found) is kept
 
 
+@pytest.mark.parametrize(("revision", "kept"), [(4, True), (5, False)])
+def test_rebase_to_another_revision_than_was_asked_for_is_seen(revision: int, kept: bool) -> None:
+    wanted = {"revision": revision}
+    asked = Asked(ONE, Kind.REBASE, WORDS, at(4), 1, at(6), changed=True, wanted=wanted)
+    told = [STARTED, moved(5, FLOW, 4, note=WORDS)]
+    assert broken(execution(revision_number=4), told=told, asked=asked) == (set() if kept else {"answered"})
+
+
 def test_execution_that_another_flow_took_over_is_where_it_was_moved_to() -> None:
     asked = Asked(ONE, Kind.REASSIGN, WORDS, at(4), 1, at(6), changed=True)
     told = [STARTED, moved(5, OTHER, 1, note=WORDS)]
