@@ -90,7 +90,7 @@ def test_starting_an_execution(meter: Meter, world: World) -> None:
 
 def test_firing_a_step(meter: Meter, world: World) -> None:
     cost, messages = meter.cost_of(meter.fire(_waiting(world)))
-    # The firing, and the mark that messages were published: the attempt's, and that of the step after this one.
+    # The firing, and the mark that two messages were published: the attempt's, and the next step's.
     assert (cost.commits, cost.flushes, messages) == (2, 1, 2)
     assert cost.statements <= 9
     assert cost.round_trips <= 12
