@@ -78,8 +78,9 @@ task_publish_retry = False
 # A waiting message is held for less than a second (the broker waits the whole seconds), and prefetch
 # is static on quorum queues: 16 for each thread lets a worker hold 100 and more such fractions.
 worker_prefetch_multiplier = 16
-# Flower shows what the workers tell.
-worker_send_task_events = True
+# Three messages about each task cost more than the two tasks of a step publish. Flower asks for them when it
+# is up (`--enable-events`, its default), and the workers tell from then on.
+worker_send_task_events = False
 task_send_sent_event = False
 # Structured logs are set up in `tasks.signals`; Celery's own format would lose the fields.
 worker_hijack_root_logger = False

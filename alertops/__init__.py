@@ -18,5 +18,5 @@ An alert's journey, file by file::
     services/recover.py              whatever should have been woken and was not is woken again
 
 What is decided on the way is in `escalation/machine.py`; what makes each step of it safe, in
-`services/transitions.py`.
+`services/transitions/`.
 """

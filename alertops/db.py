@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from sqlalchemy import DateTime, Engine, MetaData, create_engine, event, func, select, text
+from sqlalchemy import DateTime, Engine, MetaData, create_engine, event, func, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import InvalidatePoolError
@@ -139,9 +139,12 @@ def database_now(session: Session) -> datetime:
     return now
 
 
-def commit_without_flush(session: Session) -> None:
-    """Let the running transaction commit without waiting for the disk.
+# Selected or returned by a statement, it lets the running transaction commit without waiting for the disk.
+# Only for what may be lost without harm, such as the mark that a wake-up was published.
+UNFLUSHED = func.set_config("synchronous_commit", "off", True)
+_UNFLUSHED = select(UNFLUSHED)
 
-    Only for what may be lost without harm, such as the mark that a wake-up was published.
-    """
-    session.execute(text("SET LOCAL synchronous_commit = off"))
+
+def commit_without_flush(session: Session) -> None:
+    """The same, as a statement of its own."""
+    session.execute(_UNFLUSHED)

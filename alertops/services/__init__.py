@@ -16,7 +16,12 @@ An alert's way:
     recovery_record.py   what recovery leaves behind: totals, and when it last got through
     measure.py           figures for whoever watches, at a bounded cost
     dispatch.py          wake-ups are published after the commit, and marked when confirmed
-    transitions.py       every UPDATE of a state, guarded; "no row" is an answer
+    transitions/         every UPDATE of a state, guarded; "no row" is an answer
+    lock.py              the row lock of an execution, and what is read under it;
+    under_lock.py        both in one round trip, for what every step does:
+    locked_step.py       all that a firing needs to know
+    locked_attempt.py    all that a claim or an outcome needs to know
+    frozen_flows.py      what revisions say, remembered
 
 Beside it, each with a page of its own:
 

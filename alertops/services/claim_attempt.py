@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from alertops.channels.base import Notification
-from alertops.db import commit_without_flush
 from alertops.escalation.decision import ClaimAttempt, Decision, EndAttempt, Reason, WakeAgain
 from alertops.escalation.events import AttemptWoken, LeaseExpired
 from alertops.escalation.machine import decide
@@ -113,9 +112,6 @@ def _claim(
         # The worker before us died. The timeline says so, and whether this may be a repeat.
         tell(session, key, "attempt_claimed_again", reason=decision.reason.value, may_repeat=may_repeat)
     notification = _notification(session, key, seen, may_repeat=may_repeat)
-    # Nothing that can be seen outside follows from a claim, until the mark or the outcome is flushed, and the
-    # claim with it. Lost in a crash of the database before, it is refused there (reliability.md).
-    commit_without_flush(session)
     reach(Point.BEFORE_CLAIM, session)
     session.commit()
     reach(Point.AFTER_CLAIM, session)

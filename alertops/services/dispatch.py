@@ -9,18 +9,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
 import structlog
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from alertops.db import Moment, commit_without_flush, database_now
+from alertops.db import Moment, database_now
 from alertops.errors import BrokerUnavailableError
 from alertops.faults import Point, reach
 from alertops.services import transitions
 from alertops.services.keys import AttemptKey, StepKey, TimerKey
+from alertops.services.transitions import Kind
 
 FIRE_STEP = "alertops.fire_step"
 FIRE_TIMER = "alertops.fire_timer"
@@ -137,22 +138,31 @@ class Dispatcher:
     @staticmethod
     def _mark(session: Session, published: Sequence[WakeUp], at: datetime, *, recovering: bool) -> None:
         """`at` is before they were published: a broker emptied since then is filled with them again."""
-        commit_without_flush(session)
-        steps = [w.key for w in published if isinstance(w, StepWakeUp)]
-        attempts = [w.key for w in published if isinstance(w, AttemptWakeUp)]
-        transitions.mark_steps_dispatched(session, steps, at, recovering=recovering)
-        timers = [w.key for w in published if isinstance(w, TimerWakeUp)]
-        transitions.mark_timers_dispatched(session, timers, at, recovering=recovering)
-        letters = [w.letter_id for w in published if isinstance(w, LetterWakeUp)]
-        transitions.mark_attempts_dispatched(session, attempts, at, recovering=recovering)
-        transitions.mark_letters_dispatched(session, letters, at, recovering=recovering)
-        session.commit()
+        if published:
+            transitions.mark_dispatched(session, _keys(published), at, recovering=recovering)
+            session.commit()
 
 
 def _read(session: Session) -> Moment:
     moment = Moment(database_now(session))
     session.commit()
     return moment
+
+
+def _keys(wake_ups: Sequence[WakeUp]) -> transitions.Keys:
+    keys: dict[Kind, list[tuple[Any, ...]]] = {}
+    for wake_up in wake_ups:
+        match wake_up:
+            case StepWakeUp(key):
+                keys.setdefault(Kind.STEPS, []).append(key)
+            case AttemptWakeUp(key):
+                keys.setdefault(Kind.ATTEMPTS, []).append(key)
+            case TimerWakeUp(key):
+                keys.setdefault(Kind.TIMERS, []).append(key)
+            case LetterWakeUp(letter_id):
+                keys.setdefault(Kind.LETTERS, []).append((letter_id,))
+    # In one order, whatever came first: the statement for these kinds is made once.
+    return dict(sorted(keys.items(), key=lambda item: item[0].name))
 
 
 def _message(wake_up: WakeUp, now: datetime) -> Message:

@@ -18,12 +18,7 @@ from alertops.services.transitions.attempts import (
     insert_attempts,
     mark_transmit,
 )
-from alertops.services.transitions.dispatched import (
-    mark_attempts_dispatched,
-    mark_letters_dispatched,
-    mark_steps_dispatched,
-    mark_timers_dispatched,
-)
+from alertops.services.transitions.dispatched import Keys, Kind, mark_dispatched
 from alertops.services.transitions.executions import move_execution, run_flow, set_course
 from alertops.services.transitions.steps import (
     bring_step_forward,
@@ -37,6 +32,8 @@ from alertops.services.transitions.timers import cancel_timers, fire_timer, inse
 
 __all__ = [
     "Claimed",
+    "Keys",
+    "Kind",
     "NewAttempt",
     "bring_step_forward",
     "cancel_scheduled_attempts",
@@ -50,10 +47,7 @@ __all__ = [
     "insert_attempts",
     "insert_step",
     "insert_timer",
-    "mark_attempts_dispatched",
-    "mark_letters_dispatched",
-    "mark_steps_dispatched",
-    "mark_timers_dispatched",
+    "mark_dispatched",
     "mark_transmit",
     "move_execution",
     "replan_step",

@@ -24,6 +24,7 @@ from uuid import UUID, uuid4
 from sqlalchemy import Interval, Table, bindparam, insert, update
 from sqlalchemy.orm import Session
 
+from alertops.db import UNFLUSHED
 from alertops.escalation.states import AttemptStatus
 from alertops.models import Attempt
 from alertops.services.keys import AttemptKey
@@ -64,6 +65,7 @@ _CLAIM = (
         # A lost lease is a new loss, whatever the wait before it was.
         recovery_count=0,
     )
+    .returning(UNFLUSHED)
 )
 _MARK_TRANSMIT = (
     update(_ATTEMPTS)
@@ -112,7 +114,11 @@ def cancel_scheduled_attempts(session: Session, execution_id: UUID) -> None:
 def claim_attempt(
     session: Session, key: AttemptKey, seen_claim: int, lease_seconds: float, *, may_repeat: bool
 ) -> Claimed | None:
-    """scheduled and due, or sending with an expired lease -> sending, under the next claim number."""
+    """scheduled and due, or sending with an expired lease -> sending, under the next claim number.
+
+    The commit will not wait for the disk. Nothing that can be seen outside follows from a claim until the
+    mark or the outcome is flushed, and the claim with it; lost in a crash before, it is refused there.
+    """
     claimed = Claimed(seen_claim + 1, uuid4())
     values = {
         "claim": seen_claim,
