@@ -6,6 +6,7 @@ it return such a message first. A batch is published whole, then its confirms ar
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,10 +14,11 @@ from datetime import UTC, datetime, timedelta
 from queue import Empty, LifoQueue
 from typing import Any, cast
 
+import amqp
 from amqp.exceptions import AMQPError
 from celery import Celery
 from celery.utils import uuid
-from kombu import Connection, Producer
+from kombu import Connection
 from kombu.exceptions import KombuError
 
 from alertops.errors import BrokerUnavailableError
@@ -27,6 +29,7 @@ from tasks.delay import declare_topology, route
 from tasks.gathering import GatheringWriter
 from tasks.holding import HOLD_HEADER
 
+PERSISTENT = 2  # a delivery mode of AMQP: written to disk
 BROKER_ERRORS = (OSError, AMQPError, KombuError)
 
 
@@ -53,7 +56,7 @@ class Line:
         # kombu types it as the channel of any transport; AMQP's has confirms and events besides.
         self._channel = cast(Any, self._connection.default_channel)
         self._channel.confirm_select()
-        self._producer = Producer(self._channel, auto_declare=False, on_return=self._on_return)
+        self._channel.events["basic_return"].add(self._on_return)
         self._channel.events["basic_ack"].add(self._on_ack)
         self._channel.events["basic_nack"].add(self._on_nack)
         self._published = 0
@@ -100,19 +103,25 @@ class Line:
             argsrepr=repr(message.args),
             kwargsrepr="{}",
         )
+        # A header that says nothing is the same as none, and takes as long to write, to route and to read.
+        headers = {name: said for name, said in task.headers.items() if said not in (None, {})}
         if eta:
-            task.headers[HOLD_HEADER] = way.hold_seconds
+            headers[HOLD_HEADER] = way.hold_seconds
         self._published += 1
         self._waiting.add(self._published)
-        self._app.amqp.send_task_message(
-            self._producer,
-            message.task,
-            task,
+        # As Celery and kombu would at the end of a long way, which takes a third of the time of a message.
+        self._channel.basic_publish(
+            amqp.Message(
+                json.dumps(task.body).encode(),
+                application_headers=headers,
+                content_type="application/json",
+                content_encoding="utf-8",
+                delivery_mode=PERSISTENT,
+                correlation_id=id_,
+            ),
             exchange=way.exchange,
             routing_key=way.routing_key,
             mandatory=True,
-            # Whoever publishes waits for a bounded time; what was not confirmed is recovery's.
-            retry=False,
         )
         return self._published, id_
 
