@@ -77,6 +77,10 @@ races: install ## Race acknowledge and claim 100,000 times, and check that none 
 mutants: install ## Plant bugs, and see whether the fault harness finds each (ARGS="--only unfenced")
 	@$(BIN)/python -m deploy.chaos.mutants $(ARGS)
 
+.PHONY: bench
+bench: install ## Measure against the floor and against peers; under 30 minutes (ARGS="--quick": under 3)
+	@$(BIN)/python -m tests.benchmarks $(ARGS)
+
 # ---- setting up
 
 .PHONY: install

@@ -14,6 +14,7 @@ from alertops.channels.mailer import SmtpSettings
 from alertops.channels.public_address import read_networks
 from alertops.channels.webhook import WebhookSettings
 from alertops.errors import ConfigurationError
+from alertops.secret_box import KEYS_VARIABLE, problems_of
 
 T = TypeVar("T")
 
@@ -39,9 +40,13 @@ class Environment:
     def optional(self, name: str) -> str | None:
         return self._variables.get(name) or None
 
+    def listed(self, name: str) -> tuple[str, ...]:
+        """What the variable lists, separated by commas; nothing when it is not set."""
+        return tuple(part.strip() for part in self._variables.get(name, "").split(",") if part.strip())
+
     def keys(self, name: str) -> tuple[str, ...]:
         """Secrets, separated by commas. What is wrong is said without quoting any."""
-        keys = tuple(key.strip() for key in self._variables.get(name, "").split(",") if key.strip())
+        keys = self.listed(name)
         if not keys:
             self.problems.append(f"{name} is not set; this makes a key: {MAKE_A_KEY}")
         elif len(keys) > MAX_KEYS:
@@ -131,6 +136,8 @@ class Settings:
     public_url: str
     # What signs the links in alerts, newest first.
     link_keys: tuple[str, ...] = field(repr=False)
+    # What seals secrets that are stored, newest first.
+    secrets_keys: tuple[str, ...] = field(repr=False)
     timing: Timing
     # Whether an address that is no member's must agree before it is alerted.
     confirm_outsiders: bool
@@ -152,6 +159,7 @@ def read_settings(environment: Environment, build: Callable[[Settings], T]) -> T
     build_smtp = _smtp(environment)
     public_url = environment.url("ALERTOPS_PUBLIC_URL", schemes=("https", "http")).rstrip("/")
     link_keys = environment.keys("ALERTOPS_LINK_KEYS")
+    secrets_keys = read_secrets_keys(environment)
     timing = _timing(environment)
     confirm = environment.flag("ALERTOPS_CONFIRM_OUTSIDERS", False)
     log_format = environment.choice("ALERTOPS_LOG_FORMAT", "json", ("json", "console"))
@@ -165,6 +173,7 @@ def read_settings(environment: Environment, build: Callable[[Settings], T]) -> T
                 build_smtp(),
                 public_url,
                 link_keys,
+                secrets_keys,
                 timing,
                 confirm,
                 log_format,
@@ -173,6 +182,13 @@ def read_settings(environment: Environment, build: Callable[[Settings], T]) -> T
             )
         )
     )
+
+
+def read_secrets_keys(environment: Environment) -> tuple[str, ...]:
+    """The keys that seal stored secrets, newest first; what is wrong with them is said."""
+    keys = environment.listed(KEYS_VARIABLE)
+    environment.problems += problems_of(keys)
+    return keys
 
 
 def _timing(environment: Environment) -> Timing:

@@ -23,6 +23,12 @@ class SigningKeysError(AlertOpsError):
     """The file of keys that sign tokens cannot be used; the sentence never quotes what is in it."""
 
 
+class SecretsError(AlertOpsError):
+    """A secret that we keep cannot be opened; the sentence names the key that it takes, by its hash."""
+
+    retryable = True
+
+
 class NotFoundError(AlertOpsError):
     """There is no such object, or none that this caller may see."""
 

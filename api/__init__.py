@@ -27,6 +27,7 @@ from importlib.metadata import version
 from flask import Flask
 
 from alertops.answer_links import AnswerLinks
+from alertops.secret_box import SecretBox
 from alertops.services.accounts.limits import Limits
 from alertops.services.dispatch import Publisher
 from alertops.services.measure import QueueReader
@@ -47,9 +48,11 @@ from api.views import (
     contact_methods,
     executions,
     flows,
+    gone_webhooks,
     health,
     integrations,
     invitations,
+    maintenance,
     me,
     members,
     metrics,
@@ -61,6 +64,7 @@ from api.views import (
     revisions,
     sessions,
     teams,
+    webhook_secrets,
 )
 from api.views.intake import pagerduty, webhooks
 
@@ -74,6 +78,8 @@ BLUEPRINTS = (
     teams.own,
     members.blueprint,
     api_keys.blueprint,
+    webhook_secrets.blueprint,
+    gone_webhooks.blueprint,
     audit.blueprint,
     flows.blueprint,
     nodes.blueprint,
@@ -81,6 +87,7 @@ BLUEPRINTS = (
     preview.blueprint,
     executions.blueprint,
     operations.blueprint,
+    maintenance.blueprint,
     integrations.blueprint,
     pagerduty.blueprint,
     webhooks.blueprint,
@@ -108,6 +115,7 @@ def create_app(settings: ApiSettings, publisher: Publisher, queues: QueueReader)
         publisher,
         Limits(settings.signing_keys.secret_for("limits")),
         AnswerLinks(settings.core.public_url, settings.core.link_keys),
+        SecretBox(settings.core.secrets_keys),
     )
     init_tokens(app, settings.signing_keys)
     init_readiness(app, settings.core)

@@ -13,8 +13,10 @@ from sqlalchemy.orm import Session
 import alertops
 from alertops.answer_links import AnswerLinks
 from alertops.db import Base, bounded, engine_options
+from alertops.secret_box import SecretBox
 from alertops.services.accounts.limits import Limits
 from alertops.services.dispatch import Dispatcher, Publisher
+from alertops.services.gather_starts import StartGatherer
 
 MIGRATIONS = Path(alertops.__file__).parent / "migrations"
 
@@ -25,15 +27,19 @@ db = SQLAlchemy(
 migrate = Migrate(directory=str(MIGRATIONS))
 
 
-def init_extensions(app: Flask, publisher: Publisher, limits: Limits, links: AnswerLinks) -> None:
-    """Bind the database, the migrations, the dispatcher, the limits and the links to this application."""
+def init_extensions(
+    app: Flask, publisher: Publisher, limits: Limits, links: AnswerLinks, secrets: SecretBox
+) -> None:
+    """Bind what the views share to this application."""
     db.init_app(app)
     with app.app_context():
         bounded(db.engine)
     migrate.init_app(app, db)
     app.extensions["alertops.dispatcher"] = Dispatcher(publisher)
+    app.extensions["alertops.gatherer"] = StartGatherer()
     app.extensions["alertops.limits"] = limits
     app.extensions["alertops.answer_links"] = links
+    app.extensions["alertops.secret_box"] = secrets
 
 
 def session() -> Session:
@@ -49,6 +55,16 @@ def limits() -> Limits:
 def answer_links() -> AnswerLinks:
     """What makes and reads the links in alerts."""
     return cast(AnswerLinks, current_app.extensions["alertops.answer_links"])
+
+
+def secret_box() -> SecretBox:
+    """What seals the secrets that are stored."""
+    return cast(SecretBox, current_app.extensions["alertops.secret_box"])
+
+
+def gatherer() -> StartGatherer:
+    """What starts the alerts of concurrent requests together."""
+    return cast(StartGatherer, current_app.extensions["alertops.gatherer"])
 
 
 def dispatcher() -> Dispatcher:

@@ -15,6 +15,7 @@ from alertops.channels.mailer import Mailer
 from alertops.channels.webhook import WebhookChannel
 from alertops.config import Timing, load_settings
 from alertops.db import session_factory
+from alertops.secret_box import SecretBox
 from alertops.services.dispatch import Dispatcher
 from alertops.services.letters.send_letter import Post
 from tasks.app import app
@@ -37,7 +38,7 @@ def resources() -> Resources:
     """Opened at the first use, in the process that uses it: nothing here may cross a fork."""
     settings = load_settings()
     mailer = Mailer(settings.smtp)
-    webhook = WebhookChannel(settings.webhooks, settings.public_url)
+    webhook = WebhookChannel(settings.webhooks, settings.public_url, SecretBox(settings.secrets_keys))
     email = EmailChannel(mailer, AnswerLinks(settings.public_url, settings.link_keys))
     publisher = ConfirmingPublisher(app, settings.timing.publish_timeout)
     return Resources(

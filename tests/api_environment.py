@@ -12,6 +12,8 @@ from alertops.signing_keys import generate_keys
 NO_BROKER = "amqp://nobody:nothing@127.0.0.1:1/"
 
 LINK_KEY = "a key of the tests that signs the links in alerts"
+# As good as any, and no other run needs to know it: but all processes of one must.
+SECRETS_KEY = "YWxlcnRvcHMtdGVzdHMtc2VhbC13aXRoLXRoaXMtMS0="
 
 
 def api_environment(database_url: str, broker_url: str = NO_BROKER, **more: str) -> dict[str, str]:
@@ -24,6 +26,7 @@ def api_environment(database_url: str, broker_url: str = NO_BROKER, **more: str)
         "ALERTOPS_MAIL_FROM": "alerts@alertops.test",
         "ALERTOPS_PUBLIC_URL": "https://alertops.test",
         "ALERTOPS_LINK_KEYS": LINK_KEY,
+        "ALERTOPS_SECRETS_KEYS": SECRETS_KEY,
         **more,
     }
 

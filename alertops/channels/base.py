@@ -45,6 +45,8 @@ class Notification:
     may_repeat: bool = False
     # For an address that is no member's: what stops further alerts. Never logged.
     stop_token: str | None = field(default=None, repr=False)
+    # What a webhook is signed with, sealed, newest first.
+    sealed_secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,10 @@ class ChannelError(Exception):
     detail: str
     permanent: bool = False
     certainty: Certainty = field(default=Certainty.NOT_SENT)
+    # How long the provider asks to be left alone.
+    not_before_seconds: float = 0.0
+    # The provider says that there is nobody any more, and never will be.
+    gone: bool = False
 
     def __str__(self) -> str:
         return self.detail

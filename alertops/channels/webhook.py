@@ -4,9 +4,10 @@ The point of no return is the first byte of the request. Up to it every failure 
 address that must not be spoken to is permanent, and all else passes. After it, the receiver's word counts::
 
     2xx                          delivered
-    408, 425, 429, 5xx           not taken, and may pass
+    408, 425, 429, 5xx           not taken, and may pass; not before `Retry-After`, if they say
     502, 504                     a gateway's word, which does not know: perhaps taken
-    410, any other 3xx or 4xx    not taken for good; redirects are not followed
+    410                          not taken for good, nor what would come later: it is gone
+    any other 3xx or 4xx         not taken for good; redirects are not followed
     no answer, or nonsense       perhaps taken
 """
 
@@ -14,7 +15,6 @@ from __future__ import annotations
 
 import socket
 import ssl
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,13 +28,18 @@ from alertops.channels.endpoint import Endpoint
 from alertops.channels.http_exchange import Answer, Headers, NoAnswer, hung_up, post
 from alertops.channels.public_address import AddressRules, IPNetwork
 from alertops.channels.resolver import Resolver
+from alertops.channels.retry_after import retry_after
 from alertops.channels.text import one_line
 from alertops.channels.webhook_body import build_body
+from alertops.channels.webhook_signature import identify
+from alertops.errors import SecretsError
+from alertops.secret_box import SecretBox
 
 # What is kept of an answer is read by people, in the timeline.
 MAX_DETAIL = 4096
 
 _MAY_PASS = frozenset({408, 425, 429})
+_GONE = 410
 _FROM_A_GATEWAY = frozenset({502, 504})
 _USER_AGENT = f"AlertOps/{version('alertops')}"
 
@@ -59,10 +64,13 @@ class WebhookChannel(Channel):
 
     name = "webhook"
 
-    def __init__(self, settings: WebhookSettings, public_url: str, resolver: Resolver | None = None) -> None:
+    def __init__(
+        self, settings: WebhookSettings, public_url: str, secrets: SecretBox, resolver: Resolver | None = None
+    ) -> None:
         self._rules = AddressRules(settings.allowed_networks)
         self._tls = ssl.create_default_context(cafile=settings.ca_file)
         self._public_url = public_url
+        self._secrets = secrets
         self._resolver = resolver or Resolver()
 
     @contextmanager
@@ -72,7 +80,7 @@ class WebhookChannel(Channel):
         endpoint = _endpoint(notification.address)
         wording = _Wording(endpoint)
         body = build_body(notification, self._public_url)
-        headers = _headers(endpoint, notification.key)
+        headers = [*_headers(endpoint), *self._identify(notification, body)]
         try:
             sock = self._connect(endpoint, deadline)
         # ValueError: a name that cannot be one.
@@ -80,6 +88,13 @@ class WebhookChannel(Channel):
             raise ChannelError(wording.failure("could not be connected to", error)) from error
         with sock:
             yield _WebhookDelivery(sock, endpoint.target, headers, body, wording)
+
+    def _identify(self, notification: Notification, body: bytes) -> Headers:
+        try:
+            return identify(notification.key, body, notification.sealed_secrets, self._secrets)
+        except SecretsError as error:
+            # Unsigned, it would be refused, or taken for one that somebody made up.
+            raise ChannelError(f"could not be signed: {error}") from error
 
     def _connect(self, endpoint: Endpoint, deadline: Deadline) -> socket.socket:
         addresses = self._resolver.addresses(endpoint.host, endpoint.port, deadline)
@@ -133,17 +148,20 @@ class _WebhookDelivery(Delivery):
     def _receipt(self, answer: Answer) -> Receipt:
         """The receipt of an answer that takes the message; raises what any other one means."""
         told = self._wording.answer(answer)
+        later = retry_after(answer.headers)
         match answer.status // 100:
             case 2:
                 return Receipt(told)
             case 3:
                 raise ChannelError(self._wording.redirect(answer), permanent=True)
             case 4:
-                raise ChannelError(told, permanent=answer.status not in _MAY_PASS)
+                permanent = answer.status not in _MAY_PASS
+                gone = answer.status == _GONE
+                raise ChannelError(told, permanent=permanent, not_before_seconds=later, gone=gone)
             case 5 if answer.status not in _FROM_A_GATEWAY:
-                raise ChannelError(told)
+                raise ChannelError(told, not_before_seconds=later)
             case _:
-                raise ChannelError(told, certainty=Certainty.UNKNOWN)
+                raise ChannelError(told, certainty=Certainty.UNKNOWN, not_before_seconds=later)
 
 
 @dataclass(frozen=True)
@@ -185,13 +203,11 @@ def _endpoint(address: str) -> Endpoint:
         raise ChannelError(one_line(str(error), MAX_DETAIL), permanent=True) from error
 
 
-def _headers(endpoint: Endpoint, key: str) -> Headers:
+def _headers(endpoint: Endpoint) -> Headers:
     return [
         ("Host", endpoint.authority),
         ("User-Agent", _USER_AGENT),
         ("Content-Type", "application/json"),
         ("Accept-Encoding", "identity"),
         ("Connection", "close"),
-        ("webhook-id", key),
-        ("webhook-timestamp", str(int(time.time()))),
     ]

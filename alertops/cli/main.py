@@ -32,6 +32,8 @@ SECTIONS = {
     "Operators (on a machine that reaches the servers)": {
         "dead-letters": "alertops.cli.dead_letters:dead_letters_group",
         "keys": "alertops.cli.keys:keys",
+        "prune": "alertops.cli.prune:prune_",
+        "secrets": "alertops.cli.secrets:secrets",
         "verify": "alertops.cli.verify:verify",
         "workers": "alertops.cli.workers:workers",
     },

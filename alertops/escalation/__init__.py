@@ -6,6 +6,7 @@ timeline for a preview, drive the engine, and be tested with a million made-up h
     states.py    the words: the states of executions, steps and attempts
     flow.py      a flow as data: nodes, recipients, retry policies; to and from JSON
     recipients.py  a recipient, one or several at once; contact.py and quiet.py: people's ways, and when not
+    hours.py     hours that come again, by a clock on the wall
     plan.py      flow + course -> the exact timeline of steps, and what comes next
     state.py     what is known of an execution when something happens to it
     backoff.py   how long to wait before attempt n

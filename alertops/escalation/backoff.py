@@ -22,15 +22,23 @@ def pause_before(policy: RetryPolicy, attempt: int, jitter: float) -> timedelta:
 
 
 def retry_due_at(
-    policy: RetryPolicy, attempt: int, jitter: float, *, began_at: datetime, now: datetime
+    policy: RetryPolicy,
+    attempt: int,
+    jitter: float,
+    *,
+    began_at: datetime,
+    now: datetime,
+    not_before_seconds: float = 0.0,
 ) -> datetime | None:
     """When `attempt` (2 or more) is due if the one before it failed now; None when there is not to be one.
 
-    `began_at` is when the first attempt was due: the budget counts from there.
+    `began_at` is when the first attempt was due: the budget counts from there. A pause that the receiver asks
+    for is granted, up to the policy's longest one.
     """
     if attempt > policy.max_attempts:
         return None
-    due_at = now + pause_before(policy, attempt, jitter)
+    asked = timedelta(seconds=min(not_before_seconds, policy.max_backoff_seconds))
+    due_at = now + max(pause_before(policy, attempt, jitter), asked)
     if policy.budget_seconds is not None and due_at > began_at + timedelta(seconds=policy.budget_seconds):
         return None
     return due_at

@@ -80,6 +80,7 @@ class AttemptEnded:
     jitter: float
     began_at: datetime  # when the first attempt at this target was due
     progress: Progress
+    not_before_seconds: float = 0.0  # how long the receiver asks to be left alone
 
 
 @dataclass(frozen=True)

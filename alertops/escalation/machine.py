@@ -172,7 +172,14 @@ def _retry(node: Node, event: AttemptEnded, now: datetime) -> RetryAttempt | Non
     if event.permanent or (uncertain and node.on_unknown is OnUnknown.HOLD):
         return None
     number = event.attempt + 1
-    due_at = retry_due_at(node.retry, number, event.jitter, began_at=event.began_at, now=now)
+    due_at = retry_due_at(
+        node.retry,
+        number,
+        event.jitter,
+        began_at=event.began_at,
+        now=now,
+        not_before_seconds=event.not_before_seconds,
+    )
     return None if due_at is None else RetryAttempt(number, due_at, event.may_repeat or uncertain)
 
 

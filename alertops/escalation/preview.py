@@ -34,18 +34,16 @@ from alertops.escalation.events import (
     Acknowledge,
     AttemptEnded,
     AttemptWoken,
-    Due,
     NobodyToTell,
-    Progress,
     StepWoken,
     TimerWoken,
 )
 from alertops.escalation.flow import Flow, Node
 from alertops.escalation.machine import decide
 from alertops.escalation.plan import Course, PlannedStep, Position, plan_step
-from alertops.escalation.state import Leg, State, WaitingStep
+from alertops.escalation.rows import AttemptRow, Rows, StepRow, Target
+from alertops.escalation.state import State
 from alertops.escalation.states import (
-    UNFINISHED,
     AttemptStatus,
     ExecutionStatus,
     StepStatus,
@@ -55,15 +53,6 @@ from alertops.escalation.states import (
 
 # A flow may have 500 steps, and each of them many targets that are tried many times: nobody reads all that.
 MAX_ENTRIES = 2000
-
-
-@dataclass(frozen=True)
-class Target:
-    """Whom a node would tell: an address on a channel, so long after the step is due."""
-
-    channel: str
-    address: str
-    after_seconds: int = 0
 
 
 Resolve = Callable[[Node, datetime], Sequence[Target]]
@@ -117,22 +106,6 @@ class _Wake(IntEnum):
     ATTEMPT = 3
 
 
-@dataclass
-class _Step:
-    planned: PlannedStep
-    node: Node
-    due_at: datetime
-    status: StepStatus = StepStatus.WAITING
-
-
-@dataclass
-class _Attempt:
-    target: Target
-    due_at: datetime
-    may_repeat: bool = False
-    status: AttemptStatus = AttemptStatus.SCHEDULED
-
-
 class _Run:
     """One execution in memory, and the wake-ups that it waits for."""
 
@@ -141,8 +114,7 @@ class _Run:
         self._resolve, self._what_if = resolve, what_if
         self._status = ExecutionStatus.RUNNING
         self._course = Course(start)
-        self._steps: dict[int, _Step] = {}
-        self._attempts: dict[tuple[int, int, int], _Attempt] = {}
+        self._rows = Rows()
         self._timers: dict[TimerKind, datetime] = {}
         self._wakes: list[tuple[datetime, _Wake, tuple[Any, ...]]] = []
         self._entries: list[Entry] = []
@@ -184,7 +156,7 @@ class _Run:
         self._apply(decide(self._state(), TimerWoken(kind, TimerStatus.WAITING, due_at), self._now))
 
     def _fire_step(self, number: int) -> None:
-        step = self._steps[number]
+        step = self._rows.steps[number]
         woken = StepWoken(number, step.planned.firing, step.status, step.due_at)
         decision = decide(self._state(), woken, self._now)
         if decision.reason is not Reason.DUE:
@@ -193,14 +165,14 @@ class _Run:
         self._tell("step_fired", number, targets=[f"{t.channel}:{t.address}" for t in targets])
         for target, address in enumerate(targets, start=1):
             due_at = max(self._now, step.due_at + timedelta(seconds=address.after_seconds))
-            self._attempt((number, target, 1), _Attempt(address, due_at))
+            self._attempt((number, target, 1), AttemptRow(address, due_at))
         self._apply(decision)
         if not targets:
             self._tell("nobody_to_tell", number)
-            self._apply(decide(self._state(), NobodyToTell(number, self._progress(number)), self._now))
+            self._apply(decide(self._state(), NobodyToTell(number, self._rows.progress(number)), self._now))
 
     def _send(self, step: int, target: int, number: int) -> None:
-        attempt = self._attempts[step, target, number]
+        attempt = self._rows.attempts[step, target, number]
         woken = AttemptWoken(step, attempt.status, attempt.due_at, None, attempt.may_repeat)
         if decide(self._state(), woken, self._now).reason is not Reason.DUE:
             return
@@ -209,12 +181,12 @@ class _Run:
         ended = AttemptEnded(
             step=step,
             attempt=number,
-            outcome=self._outcome(self._steps[step].node),
+            outcome=self._outcome(self._rows.steps[step].node),
             permanent=False,
             may_repeat=attempt.may_repeat,
             jitter=0.0,
-            began_at=self._attempts[step, target, 1].due_at,
-            progress=self._progress(step, but=key),
+            began_at=self._rows.attempts[step, target, 1].due_at,
+            progress=self._rows.progress(step, but=key),
         )
         decision = decide(self._state(), ended, self._now)
         attempt.status = decision.ended_as or ended.outcome
@@ -247,46 +219,38 @@ class _Run:
             case CancelTimers(kinds):
                 self._timers = {kind: at for kind, at in self._timers.items() if kind not in kinds}
             case CancelWaiting():
-                self._cancel()
+                self._rows.cancel_waiting()
             case _:
                 pass
 
     def _apply_to_step(self, effect: FireStep | PlanStep | BringForward) -> None:
         match effect:
             case FireStep(number):
-                self._steps[number].status = StepStatus.FIRED
+                self._rows.steps[number].status = StepStatus.FIRED
             case PlanStep(planned):
                 self._plan(planned)
             case BringForward(number, due_at):
-                self._steps[number].due_at = due_at
+                self._rows.steps[number].due_at = due_at
                 self._tell("step_brought_forward", number)
                 self._wake(due_at, _Wake.STEP, number)
 
     def _plan(self, planned: PlannedStep) -> None:
         node = self._flow.nodes[planned.node_index]
-        self._steps[planned.number] = _Step(planned, node, planned.due_at)
+        self._rows.steps[planned.number] = StepRow(planned, node, planned.due_at)
         self._wake(planned.due_at, _Wake.STEP, planned.number)
 
-    def _attempt(self, key: tuple[int, int, int], attempt: _Attempt) -> None:
-        self._attempts[key] = attempt
+    def _attempt(self, key: tuple[int, int, int], attempt: AttemptRow) -> None:
+        self._rows.attempts[key] = attempt
         self._wake(attempt.due_at, _Wake.ATTEMPT, *key)
 
     def _retry(self, key: tuple[int, int, int], due_at: datetime, *, may_repeat: bool) -> None:
-        target = self._attempts[key[0], key[1], 1].target
-        self._attempt(key, _Attempt(target, due_at, may_repeat))
+        target = self._rows.attempts[key[0], key[1], 1].target
+        self._attempt(key, AttemptRow(target, due_at, may_repeat))
         self._tell("attempt_scheduled", *key, due_at=due_at.isoformat())
 
     def _set_timer(self, kind: TimerKind, due_at: datetime) -> None:
         self._timers[kind] = due_at
         self._wake(due_at, _Wake.TIMER, kind, due_at)
-
-    def _cancel(self) -> None:
-        for step in self._steps.values():
-            if step.status is StepStatus.WAITING:
-                step.status = StepStatus.CANCELLED
-        for attempt in self._attempts.values():
-            if attempt.status is AttemptStatus.SCHEDULED:
-                attempt.status = AttemptStatus.CANCELLED
 
     def _wake(self, at: datetime, kind: _Wake, *key: Any) -> None:
         heapq.heappush(self._wakes, (at, kind, key))
@@ -299,31 +263,9 @@ class _Run:
         attempt: int | None = None,
         **detail: Any,
     ) -> None:
-        name = None if step is None else self._steps[step].planned.node_name
+        name = None if step is None else self._rows.steps[step].planned.node_name
         self._entries.append(Entry(self._now, event, step, target, attempt, name, detail))
 
     def _state(self) -> State:
-        fired = [n for n, step in self._steps.items() if step.status is StepStatus.FIRED]
-        waiting = [n for n, step in self._steps.items() if step.status is StepStatus.WAITING]
-        leg = Leg(
-            fired=tuple(self._steps[n].planned.firing for n in fired),
-            waiting=self._waiting_step(waiting[0]) if waiting else None,
-            last_fired=fired[-1] if fired else 0,
-            last_number=max(self._steps, default=0),
-        )
-        nodes = {number: step.node for number, step in self._steps.items()}
-        return State(self._status, self._flow, self._course, self._start, nodes=nodes, leg=leg)
-
-    def _waiting_step(self, number: int) -> WaitingStep:
-        step = self._steps[number]
-        return WaitingStep(number, step.due_at, step.planned.firing)
-
-    def _progress(self, number: int, but: tuple[int, int, int] | None = None) -> Progress:
-        rows = [(key[0] == number, row.status) for key, row in self._attempts.items() if key != but]
-        waits = [n for n, step in self._steps.items() if step.status is StepStatus.WAITING]
-        return Progress(
-            waiting=Due(waits[0], self._steps[waits[0]].due_at) if waits else None,
-            reached=any(here and status is AttemptStatus.DELIVERED for here, status in rows),
-            open_in_step=sum(here and status in UNFINISHED for here, status in rows),
-            open_elsewhere=sum(not here and status in UNFINISHED for here, status in rows),
-        )
+        nodes = {number: step.node for number, step in self._rows.steps.items()}
+        return State(self._status, self._flow, self._course, self._start, nodes=nodes, leg=self._rows.leg())

@@ -7,10 +7,12 @@ from alertops.models.broker_epoch import BrokerEpoch
 from alertops.models.contact_methods import ContactMethods
 from alertops.models.execution import Execution, Step
 from alertops.models.flow import Flow, FlowNode, FlowRevision
+from alertops.models.gone_webhook import GoneWebhook
 from alertops.models.integration import Change, Integration
 from alertops.models.invitation import Invitation
 from alertops.models.letter import Letter, MailToken
 from alertops.models.login_session import LoginSession
+from alertops.models.maintenance import MaintenanceWindow
 from alertops.models.outsider import Outsider
 from alertops.models.recovery_total import RecoveryTotal
 from alertops.models.team import Membership, Team
@@ -18,6 +20,7 @@ from alertops.models.throttle import Throttle
 from alertops.models.timeline import TimelineEntry
 from alertops.models.timer import Timer
 from alertops.models.user import User
+from alertops.models.webhook_secret import WebhookSecret
 
 __all__ = [
     "ApiKey",
@@ -30,11 +33,13 @@ __all__ = [
     "Flow",
     "FlowNode",
     "FlowRevision",
+    "GoneWebhook",
     "Integration",
     "Invitation",
     "Letter",
     "LoginSession",
     "MailToken",
+    "MaintenanceWindow",
     "Membership",
     "Outsider",
     "RecoveryTotal",
@@ -44,4 +49,5 @@ __all__ = [
     "TimelineEntry",
     "Timer",
     "User",
+    "WebhookSecret",
 ]

@@ -18,7 +18,7 @@ _unfinished = ", ".join(f"'{status}'" for status in UNFINISHED)
 class Attempt(Base):
     """One try at one target, keyed (execution, step, target, attempt).
 
-    `claim_number` fences: only the holder of the newest claim can record anything.
+    `claim_number` and `lease_id` fence: only the holder of the newest claim can record anything.
     `transmit_at` is set just before the point of no return.
     """
 
@@ -37,6 +37,7 @@ class Attempt(Base):
     status: Mapped[str]
     due_at: Mapped[datetime]
     claim_number: Mapped[int] = mapped_column(server_default="0")
+    lease_id: Mapped[UUID | None]
     lease_until: Mapped[datetime | None]
     transmit_at: Mapped[datetime | None]
     may_repeat: Mapped[bool] = mapped_column(server_default=text("false"))

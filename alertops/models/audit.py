@@ -16,7 +16,8 @@ from alertops.models.columns import one_of
 
 
 class AuditEntry(Base):
-    """Written in the transaction of what it tells of. A trigger refuses to change or delete it, to everybody.
+    """Written in the transaction of what it tells of. Triggers refuse to change it, or to delete it before it
+    is a year old, to everybody.
 
     No foreign keys: it outlives the people, the keys and the team that it is about.
     """
@@ -38,4 +39,5 @@ class AuditEntry(Base):
     __table_args__ = (
         one_of("actor_kind", ActorKind),
         Index("ix_audit_log_team", "team_id", "id"),
+        Index("ix_audit_log_at", "at", "id"),
     )

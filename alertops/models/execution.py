@@ -81,6 +81,8 @@ class Execution(Base):
         ),
         # How many are open is asked at every scrape of the metrics; most of the table is not.
         Index("ix_executions_open_status", "status", postgresql_where=text(f"status IN ({_open})")),
+        # What is over is deleted when it is old enough, oldest first.
+        Index("ix_executions_ended", "ended_at", "id", postgresql_where=text("ended_at IS NOT NULL")),
     )
 
 

@@ -77,4 +77,6 @@ class Change(Base):
     __table_args__ = (
         length_of("summary", 1, MAX_SUMMARY),
         Index("ix_changes_team_created", "team_id", "created_at", "id"),
+        # What retention reads: the oldest first.
+        Index("ix_changes_created_at", "created_at", "id"),
     )

@@ -104,4 +104,11 @@ class MailToken(Base):
     __table_args__ = (
         CheckConstraint("octet_length(hash) = 32", name="hash"),
         CheckConstraint("num_nonnulls(letter_id, outsider_id) = 1", name="one_subject"),
+        # Each alert to an outsider brings one; old ones are deleted, oldest first.
+        Index(
+            "ix_mail_tokens_outsider_created",
+            "created_at",
+            "hash",
+            postgresql_where=text("outsider_id IS NOT NULL"),
+        ),
     )

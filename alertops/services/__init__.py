@@ -3,6 +3,7 @@
 An alert's way:
 
     start_executions.py  alerts become executions with their first steps waiting; start_execution.py: one does
+    gather_starts.py     those that come at the same moment, in requests of their own, start together
     fire_step.py         a step that came due fires: its recipient resolves (recipients.py) to attempts
     send_attempt.py      an attempt is claimed, sent and recorded
     acknowledge.py       somebody took it: silence; resolve.py: it is over

@@ -10,7 +10,6 @@ from sqlalchemy.orm import Session
 from alertops.errors import ConflictError, NotFoundError
 from alertops.models import TimelineEntry
 from alertops.services.lock import lock_execution
-from alertops.services.timeline import tell
 
 MAX_NOTES = 1000
 
@@ -30,6 +29,12 @@ def add_note(session: Session, execution_id: UUID, text: str, actor_id: UUID) ->
     if not same and len(notes) >= MAX_NOTES:
         session.rollback()
         raise ConflictError(f"the execution has {MAX_NOTES} notes, which is as many as are kept")
-    note = same[0] if same else tell(session, execution_id, "note", actor_id=actor_id, text=text)
+    note = same[0] if same else _write(session, execution_id, text, actor_id)
     session.commit()
+    return note
+
+
+def _write(session: Session, execution_id: UUID, text: str, actor_id: UUID) -> TimelineEntry:
+    note = TimelineEntry(execution_id=execution_id, event="note", actor_id=actor_id, detail={"text": text})
+    session.add(note)
     return note

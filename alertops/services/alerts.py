@@ -25,13 +25,17 @@ class Alert:
 
 @dataclass(frozen=True)
 class StartRequest:
-    """An alert, and the flow that it is to run. What else its timeline is to say, `said`, is plain JSON."""
+    """An alert, the flow that it is to run, and who raises it.
+
+    What else its timeline is to say, `said`, is plain JSON.
+    """
 
     flow_id: UUID
     alert: Alert
     said: Mapping[str, Any] = field(default_factory=dict)
     # Which integration's alert it is, if one's.
     integration_id: UUID | None = None
+    actor_id: UUID | None = None
 
 
 @dataclass

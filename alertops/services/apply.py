@@ -7,7 +7,7 @@ can lose a wake-up, which recovery repairs, but never the row that it was for.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -29,13 +29,14 @@ from alertops.escalation.decision import (
     SetCourse,
     SetTimer,
 )
-from alertops.escalation.states import AttemptStatus, ExecutionStatus, TimerKind
-from alertops.models import Attempt, Execution
+from alertops.escalation.states import ExecutionStatus, TimerKind
 from alertops.services import transitions
 from alertops.services.dispatch import AttemptWakeUp, StepWakeUp, TimerWakeUp, WakeUp
 from alertops.services.keys import AttemptKey, StepKey
-from alertops.services.lock import revision_run
+from alertops.services.lock import Run, revision_run
+from alertops.services.locked import LockedAttempt
 from alertops.services.timeline import tell
+from alertops.services.transitions import NewAttempt
 
 
 @dataclass(frozen=True)
@@ -46,12 +47,21 @@ class Applied:
     wake_ups: list[WakeUp]
 
 
+@dataclass(frozen=True)
+class _By:
+    """Why the course of an execution changes, and who has it changed, with which words."""
+
+    reason: Reason
+    actor_id: UUID | None = None
+    said: Mapping[str, Any] = field(default_factory=dict)
+
+
 def apply(
     session: Session,
-    execution: Execution,
+    execution: Run,
     decision: Decision,
     *,
-    attempt: Attempt | None = None,
+    attempt: LockedAttempt | None = None,
     actor_id: UUID | None = None,
     said: Mapping[str, Any] | None = None,
 ) -> Applied:
@@ -59,11 +69,12 @@ def apply(
 
     `attempt` is the one that the event was about. Claims, ends and waking again are not effects on
     the escalation but on the caller's own attempt; the caller has carried them out already. `said` is what
-    the timeline is to tell beside the transition.
+    the timeline is to tell beside the transition; beside the change of course, when there is none.
     """
     wake_ups: list[WakeUp] = []
+    by = _By(decision.reason) if decision.to else _By(decision.reason, actor_id, said or {})
     for effect in decision.effects:
-        woken = _apply_effect(session, execution, effect, attempt, decision.reason)
+        woken = _apply_effect(session, execution, effect, attempt, by)
         if woken is None:
             return Applied(False, [])
         wake_ups += woken
@@ -73,7 +84,7 @@ def apply(
 
 
 def _apply_effect(
-    session: Session, execution: Execution, effect: Effect, attempt: Attempt | None, reason: Reason
+    session: Session, execution: Run, effect: Effect, attempt: LockedAttempt | None, by: _By
 ) -> list[WakeUp] | None:
     """The wake-ups that the effect calls for; None when its guard did not hold."""
     match effect:
@@ -86,7 +97,7 @@ def _apply_effect(
             transitions.cancel_timers(session, execution.id, kinds)
             return []
         case SetCourse():
-            _set_course(session, execution, effect, reason)
+            _set_course(session, execution, effect, by)
             return []
         case CancelWaiting():
             transitions.cancel_waiting_steps(session, execution.id)
@@ -96,7 +107,7 @@ def _apply_effect(
             return _apply_to_step(session, execution, effect)
 
 
-def _apply_to_step(session: Session, execution: Execution, effect: Effect) -> list[WakeUp] | None:
+def _apply_to_step(session: Session, execution: Run, effect: Effect) -> list[WakeUp] | None:
     revision = revision_run(execution)
     match effect:
         case FireStep(step):
@@ -122,51 +133,44 @@ def _apply_to_step(session: Session, execution: Execution, effect: Effect) -> li
             return []
 
 
-def _set_course(session: Session, execution: Execution, effect: SetCourse, reason: Reason) -> None:
+def _set_course(session: Session, execution: Run, effect: SetCourse, by: _By) -> None:
     """Told with all that due times follow from, so that they can be checked long afterwards."""
     course = effect.course
     transitions.set_course(session, execution.id, course)
-    tell(
-        session,
-        execution.id,
-        "course_changed",
-        anchor_at=course.anchor_at.isoformat(),
-        not_before_at=course.not_before.isoformat() if course.not_before else None,
-        reason=reason.value,
-        from_step=effect.from_step,
-        first_step=execution.first_step,
-        flow_id=str(execution.flow_id),
-        revision=revision_run(execution),
-        definition=execution.definition,
-    )
+    facts = {
+        "anchor_at": course.anchor_at.isoformat(),
+        "not_before_at": course.not_before.isoformat() if course.not_before else None,
+        "reason": by.reason.value,
+        "from_step": effect.from_step,
+        "first_step": execution.first_step,
+        "flow_id": str(execution.flow_id),
+        "revision": revision_run(execution),
+        "definition": execution.definition,
+    }
+    tell(session, execution.id, "course_changed", actor_id=by.actor_id, **{**by.said, **facts})
 
 
-def _insert_retry(session: Session, retry: RetryAttempt, failed: Attempt | None) -> WakeUp:
+def _insert_retry(session: Session, retry: RetryAttempt, failed: LockedAttempt | None) -> WakeUp:
     if failed is None:
         raise ValueError("a retry follows an attempt, and none was given")
-    session.add(
-        Attempt(
-            execution_id=failed.execution_id,
-            step_number=failed.step_number,
-            target_number=failed.target_number,
-            number=retry.attempt,
-            channel=failed.channel,
-            address=failed.address,
-            outsider_id=failed.outsider_id,
-            user_id=failed.user_id,
-            status=AttemptStatus.SCHEDULED,
-            due_at=retry.due_at,
-            may_repeat=retry.may_repeat,
-        )
-    )
     key = AttemptKey.of(failed)._replace(attempt=retry.attempt)
+    again = NewAttempt(
+        key,
+        failed.channel,
+        failed.address,
+        failed.outsider_id,
+        failed.user_id,
+        retry.due_at,
+        retry.may_repeat,
+    )
+    transitions.insert_attempts(session, [again])
     tell(session, key, "attempt_scheduled", due_at=retry.due_at.isoformat())
     return AttemptWakeUp(key, failed.channel, retry.due_at)
 
 
 def _move(
     session: Session,
-    execution: Execution,
+    execution: Run,
     decision: Decision,
     actor_id: UUID | None,
     said: Mapping[str, Any],

@@ -36,6 +36,7 @@ class Entry:
 
     execution_id: UUID
     event: str
+    actor_id: UUID | None
     detail: Mapping[str, Any]
 
 
@@ -44,7 +45,7 @@ def begin(
 ) -> None:
     """Give one that was inserted all that it begins with, commit and dispatch."""
     wake_ups = insert_beginnings(session, [execution])
-    moment = tell_all(session, [started(execution, **said)], actor_id)
+    moment = tell_all(session, [started(execution, actor_id, **said)])
     commit(session, opened=[execution])
     dispatcher.dispatch(session, wake_ups, moment=moment)
 
@@ -66,16 +67,16 @@ def insert_beginnings(session: Session, executions: Sequence[Execution]) -> list
     ]
 
 
-def started(execution: Execution, **said: Any) -> Entry:
+def started(execution: Execution, actor_id: UUID | None, **said: Any) -> Entry:
     """The first entry of its timeline."""
     flow_id, revision = str(execution.flow_id), execution.revision_number
-    return Entry(execution.id, "started", {"flow_id": flow_id, "revision": revision, **said})
+    return Entry(execution.id, "started", actor_id, {"flow_id": flow_id, "revision": revision, **said})
 
 
-def tell_all(session: Session, entries: Sequence[Entry], actor_id: UUID | None) -> Moment:
+def tell_all(session: Session, entries: Sequence[Entry]) -> Moment:
     """Write the entries; return the time of the last one, which is the latest that the database has said."""
     rows = [
-        {"execution_id": e.execution_id, "event": e.event, "actor_id": actor_id, "detail": dict(e.detail)}
+        {"execution_id": e.execution_id, "event": e.event, "actor_id": e.actor_id, "detail": dict(e.detail)}
         for e in entries
     ]
     times = session.scalars(insert(_TIMELINE).returning(_TIMELINE.c.at), rows).all()

@@ -7,39 +7,44 @@ claim itself is an UPDATE that only holds for the claim number that was read und
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from alertops.channels.base import Notification
-from alertops.db import database_now
+from alertops.db import commit_without_flush
 from alertops.escalation.decision import ClaimAttempt, Decision, EndAttempt, Reason, WakeAgain
 from alertops.escalation.events import AttemptWoken, LeaseExpired
 from alertops.escalation.machine import decide
-from alertops.escalation.state import State
 from alertops.escalation.states import AttemptStatus
 from alertops.faults import Point, reach
-from alertops.models import Attempt, Execution, Flow, Membership, Outsider, Team
 from alertops.services import transitions
 from alertops.services.apply import apply
 from alertops.services.dispatch import AttemptWakeUp, WakeUp
 from alertops.services.keys import AttemptKey
 from alertops.services.letters.mail_token import mint
-from alertops.services.lock import attempt_state, lock_execution, progress_of, read_attempt
+from alertops.services.locked import LockedAttempt
+from alertops.services.locked_attempt import ToClaim, lock_to_claim
+from alertops.services.progress import progress_of
+from alertops.services.signing_secrets import signing_secrets
 from alertops.services.timeline import tell
+from alertops.services.transitions import Claimed
 
 
 @dataclass(frozen=True)
 class Claim:
-    """The right to send. `number` must be shown at every later write."""
+    """The right to send. `claimed` must be shown at every later write."""
 
     key: AttemptKey
-    number: int
+    claimed: Claimed
     channel: str
     notification: Notification
     # Why it must not be sent after all, if it must not: known for certain before anybody is talked to.
     refused: str | None = None
+
+    @property
+    def number(self) -> int:
+        """How often the attempt has been claimed, this time included."""
+        return self.claimed.number
 
 
 @dataclass(frozen=True)
@@ -52,35 +57,24 @@ class NoClaim:
 
 def claim_attempt(session: Session, key: AttemptKey, lease_seconds: float) -> Claim | NoClaim:
     """One transaction: lock, decide, claim (or close, or hold), commit."""
-    execution = lock_execution(session, key.execution_id)
-    attempt = read_attempt(session, key)
-    if execution is None or attempt is None:
+    seen = lock_to_claim(session, key)
+    if seen is None:
         return _nothing(session, Reason.STALE, [])
-    state = attempt_state(session, execution, key.step)
-    now = database_now(session)
-    decision = decide(state, _woken(attempt), now)
+    decision = decide(seen.state, _woken(seen.attempt), seen.now)
     if decision.reason is Reason.EXPIRED:
-        decision = decide(state, _expired(session, key, attempt), now)
+        decision = decide(seen.state, _expired(session, key, seen.attempt), seen.now)
     for effect in decision.effects:
         match effect:
             case WakeAgain(at):
-                return _nothing(session, decision.reason, [_wake_up(key, attempt.channel, at)])
+                return _nothing(session, decision.reason, [AttemptWakeUp(key, seen.attempt.channel, at)])
             case ClaimAttempt(may_repeat):
-                return _claim(
-                    session,
-                    execution,
-                    state,
-                    attempt,
-                    decision,
-                    lease_seconds=lease_seconds,
-                    may_repeat=may_repeat,
-                )
+                return _claim(session, key, seen, decision, lease_seconds, may_repeat=may_repeat)
             case EndAttempt(outcome):
-                return _close(session, execution, attempt, decision, outcome)
+                return _close(session, key, seen, decision, outcome)
     return _nothing(session, decision.reason, [])
 
 
-def _woken(attempt: Attempt) -> AttemptWoken:
+def _woken(attempt: LockedAttempt) -> AttemptWoken:
     return AttemptWoken(
         attempt.step_number,
         AttemptStatus(attempt.status),
@@ -90,7 +84,7 @@ def _woken(attempt: Attempt) -> AttemptWoken:
     )
 
 
-def _expired(session: Session, key: AttemptKey, attempt: Attempt) -> LeaseExpired:
+def _expired(session: Session, key: AttemptKey, attempt: LockedAttempt) -> LeaseExpired:
     return LeaseExpired(
         step=attempt.step_number,
         claims=attempt.claim_number,
@@ -102,54 +96,51 @@ def _expired(session: Session, key: AttemptKey, attempt: Attempt) -> LeaseExpire
 
 def _claim(
     session: Session,
-    execution: Execution,
-    state: State,
-    attempt: Attempt,
+    key: AttemptKey,
+    seen: ToClaim,
     decision: Decision,
-    *,
     lease_seconds: float,
+    *,
     may_repeat: bool,
 ) -> Claim | NoClaim:
-    key = AttemptKey.of(attempt)
-    seen = attempt.claim_number
-    if not transitions.claim_attempt(session, key, seen, lease_seconds, may_repeat=may_repeat):
+    attempt = seen.attempt
+    claimed = transitions.claim_attempt(
+        session, key, attempt.claim_number, lease_seconds, may_repeat=may_repeat
+    )
+    if claimed is None:
         return _nothing(session, Reason.STALE, [])
     if decision.reason is not Reason.DUE:
         # The worker before us died. The timeline says so, and whether this may be a repeat.
         tell(session, key, "attempt_claimed_again", reason=decision.reason.value, may_repeat=may_repeat)
-    notification = _notification(session, execution, state, attempt, may_repeat=may_repeat)
-    refused = _refusal(session, execution, attempt)
+    notification = _notification(session, key, seen, may_repeat=may_repeat)
+    # Nothing that can be seen outside follows from a claim, until the mark or the outcome is flushed, and the
+    # claim with it. Lost in a crash of the database before, it is refused there (reliability.md).
+    commit_without_flush(session)
     reach(Point.BEFORE_CLAIM, session)
     session.commit()
     reach(Point.AFTER_CLAIM, session)
-    return Claim(key, seen + 1, attempt.channel, notification, refused)
+    return Claim(key, claimed, attempt.channel, notification, _refusal(seen))
 
 
-def _refusal(session: Session, execution: Execution, attempt: Attempt) -> str | None:
+def _refusal(seen: ToClaim) -> str | None:
     """Since the step fired, an address may have asked for no more alerts, or a member have left the team."""
-    if attempt.outsider_id is not None:
-        stopped = select(Outsider.stopped_at.is_not(None)).where(Outsider.id == attempt.outsider_id)
-        if session.scalar(stopped):
-            return "the address has asked not to be alerted any more"
-    if attempt.user_id is not None:
-        member = select(Membership.user_id).where(
-            Membership.team_id == execution.team_id, Membership.user_id == attempt.user_id
-        )
-        if session.scalar(member) is None:
-            return "the member has left the team"
+    if seen.stopped:
+        return "the address has asked not to be alerted any more"
+    if seen.left:
+        return "the member has left the team"
     return None
 
 
 def _close(
-    session: Session, execution: Execution, attempt: Attempt, decision: Decision, outcome: AttemptStatus
+    session: Session, key: AttemptKey, seen: ToClaim, decision: Decision, outcome: AttemptStatus
 ) -> NoClaim:
     """End an attempt whose sender is gone and which will not be sent again."""
     detail = f"not sent again: {decision.reason.value}"
-    key = AttemptKey.of(attempt)
-    if not transitions.end_attempt(session, key, attempt.claim_number, outcome, detail):
+    last = Claimed(seen.attempt.claim_number, seen.attempt.lease_id)
+    if not transitions.end_attempt(session, key, last, outcome, detail):
         return _nothing(session, Reason.STALE, [])
     tell(session, key, f"attempt_{outcome.value}", reason=decision.reason.value)
-    applied = apply(session, execution, decision, attempt=attempt)
+    applied = apply(session, seen.execution, decision, attempt=seen.attempt)
     if not applied.ok:
         return _nothing(session, Reason.STALE, [])
     reach(Point.BEFORE_CLOSE, session)
@@ -163,35 +154,27 @@ def _nothing(session: Session, reason: Reason, wake_ups: list[WakeUp]) -> NoClai
     return NoClaim(reason, wake_ups)
 
 
-def _notification(
-    session: Session,
-    execution: Execution,
-    state: State,
-    attempt: Attempt,
-    *,
-    may_repeat: bool,
-) -> Notification:
-    team_name, flow_name = session.execute(
-        select(Team.name, Flow.name).join(Team, Flow.team_id == Team.id).where(Flow.id == execution.flow_id)
-    ).one()
+def _notification(session: Session, key: AttemptKey, seen: ToClaim, *, may_repeat: bool) -> Notification:
+    outsider = seen.attempt.outsider_id
     return Notification(
-        key=AttemptKey.of(attempt).idempotency_key,
-        address=attempt.address,
-        execution_id=str(execution.id),
-        step=attempt.step_number,
-        target=attempt.target_number,
-        attempt=attempt.number,
-        summary=execution.summary,
-        severity=execution.severity,
-        details=execution.details,
-        team_name=team_name,
-        flow_name=flow_name,
-        node_name=state.node_of(attempt.step_number).name,
-        started_at=execution.created_at,
+        key=key.idempotency_key,
+        address=seen.attempt.address,
+        execution_id=str(key.execution_id),
+        step=key.step,
+        target=key.target,
+        attempt=key.attempt,
+        summary=seen.summary,
+        severity=seen.execution.severity,
+        details=seen.details,
+        team_name=seen.team_name,
+        flow_name=seen.flow_name,
+        node_name=seen.state.node_of(key.step).name,
+        started_at=seen.execution.created_at,
         may_repeat=may_repeat,
-        stop_token=mint(session, outsider_id=attempt.outsider_id) if attempt.outsider_id else None,
+        stop_token=mint(session, outsider_id=outsider) if outsider else None,
+        sealed_secrets=_secrets(session, seen),
     )
 
 
-def _wake_up(key: AttemptKey, channel: str, at: datetime) -> AttemptWakeUp:
-    return AttemptWakeUp(key, channel, at)
+def _secrets(session: Session, seen: ToClaim) -> tuple[str, ...]:
+    return signing_secrets(session, seen.execution.team_id) if seen.attempt.channel == "webhook" else ()

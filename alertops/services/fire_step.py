@@ -14,27 +14,23 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy.orm import Session
 
-from alertops.db import Moment, database_now
 from alertops.escalation.decision import Reason
 from alertops.escalation.events import NobodyToTell, StepWoken
 from alertops.escalation.machine import decide
-from alertops.escalation.state import State
-from alertops.escalation.states import AttemptStatus, StepStatus
+from alertops.escalation.states import StepStatus
 from alertops.faults import Point, reach
-from alertops.models import Attempt, Execution, Step
+from alertops.services import transitions
 from alertops.services.apply import apply
 from alertops.services.dispatch import AttemptWakeUp, Dispatcher, StepWakeUp, WakeUp
 from alertops.services.keys import AttemptKey, StepKey
-from alertops.services.lock import (
-    firing_of,
-    lock_execution,
-    planning_state,
-    progress_of,
-    read_steps,
-)
+from alertops.services.lock import firing_of
+from alertops.services.locked import LockedStep
+from alertops.services.locked_step import ToFire, lock_to_fire
+from alertops.services.progress import progress_of
 from alertops.services.recipients import resolve_recipient
 from alertops.services.resolution import Target
 from alertops.services.tell_resolution import tell_resolution
+from alertops.services.transitions import NewAttempt
 
 log = structlog.get_logger(__name__)
 
@@ -46,34 +42,29 @@ def fire_step(
 
     With `confirmed_only`, addresses of others than members are told nothing before they have agreed to it.
     """
-    execution = lock_execution(session, key.execution_id)
-    if execution is None:
+    seen = lock_to_fire(session, key)
+    if seen is None:
         return _leave(session, Reason.STALE)
-    steps = read_steps(session, execution)
-    step = next((step for step in steps if step.number == key.step), None)
-    if step is None:
-        return _leave(session, Reason.STALE)
-    state = planning_state(session, execution, steps)
-    moment = Moment(database_now(session))
-    now = moment.at
-    decision = decide(state, _woken(step), now)
+    step, moment = seen.step, seen.moment
+    decision = decide(seen.state, _woken(step), moment.at)
     if decision.reason is Reason.EARLY:
-        session.commit()
+        # Nothing was written. A commit of a row lock alone would wait for the disk all the same.
+        session.rollback()
         dispatcher.dispatch(session, [StepWakeUp(key, step.due_at)], moment=moment)
         return decision.reason
-    applied = apply(session, execution, decision)
+    applied = apply(session, seen.execution, decision)
     if decision.reason is not Reason.DUE or not applied.ok:
         return _leave(session, Reason.STALE)
-    wake_ups = _tell_recipient(session, execution, state, step, now, confirmed_only=confirmed_only)
+    wake_ups = _tell_recipient(session, key, seen, confirmed_only=confirmed_only)
     reach(Point.BEFORE_FIRE, session)
     session.commit()
     reach(Point.AFTER_FIRE, session)
-    log.info("step_fired", lateness_ms=round((now - step.due_at).total_seconds() * 1000, 1))
+    log.info("step_fired", lateness_ms=round((moment.at - step.due_at).total_seconds() * 1000, 1))
     dispatcher.dispatch(session, [*applied.wake_ups, *wake_ups], moment=moment)
     return decision.reason
 
 
-def _woken(step: Step) -> StepWoken:
+def _woken(step: LockedStep) -> StepWoken:
     return StepWoken(step.number, firing_of(step), StepStatus(step.status), step.due_at)
 
 
@@ -82,52 +73,36 @@ def _leave(session: Session, reason: Reason) -> Reason:
     return reason
 
 
-def _tell_recipient(
-    session: Session,
-    execution: Execution,
-    state: State,
-    step: Step,
-    now: datetime,
-    *,
-    confirmed_only: bool,
-) -> list[WakeUp]:
+def _tell_recipient(session: Session, key: StepKey, seen: ToFire, *, confirmed_only: bool) -> list[WakeUp]:
     """Resolve the recipient; one attempt a target, or on to the next step when there is nobody."""
-    key = StepKey(execution.id, step.number)
-    node = state.node_of(step.number)
+    step = seen.step
+    node = seen.state.node_of(step.number)
     resolved = resolve_recipient(
         session,
-        execution.team_id,
+        seen.execution.team_id,
         node.recipient,
         at=step.due_at,
-        severity=execution.severity,
+        severity=seen.execution.severity,
         confirmed_only=confirmed_only,
         firing=True,
     )
     tell_resolution(session, key, node, resolved)
     if resolved.targets:
         numbered = enumerate(resolved.targets, start=1)
-        return [_insert_attempt(session, key, i, target, step.due_at) for i, target in numbered]
+        attempts = [_attempt_at(target, key, number, step.due_at) for number, target in numbered]
+        transitions.insert_attempts(session, attempts)
+        return [AttemptWakeUp(attempt.key, attempt.channel, attempt.due_at) for attempt in attempts]
     event = NobodyToTell(step.number, progress_of(session, key))
-    decision = decide(state, event, now)
-    return apply(session, execution, decision).wake_ups
+    decision = decide(seen.state, event, seen.moment.at)
+    return apply(session, seen.execution, decision).wake_ups
 
 
-def _insert_attempt(
-    session: Session, step: StepKey, number: int, target: Target, step_due_at: datetime
-) -> WakeUp:
-    due_at = step_due_at + timedelta(seconds=target.after_seconds)
-    session.add(
-        Attempt(
-            execution_id=step.execution_id,
-            step_number=step.step,
-            target_number=number,
-            number=1,
-            channel=target.channel,
-            address=target.address,
-            outsider_id=target.outsider_id,
-            user_id=target.user_id,
-            status=AttemptStatus.SCHEDULED,
-            due_at=due_at,
-        )
+def _attempt_at(target: Target, step: StepKey, number: int, step_due_at: datetime) -> NewAttempt:
+    return NewAttempt(
+        AttemptKey(*step, number, 1),
+        target.channel,
+        target.address,
+        target.outsider_id,
+        target.user_id,
+        due_at=step_due_at + timedelta(seconds=target.after_seconds),
     )
-    return AttemptWakeUp(AttemptKey(*step, number, 1), target.channel, due_at)

@@ -42,8 +42,9 @@ def fire_timer(session: Session, dispatcher: Dispatcher, key: TimerKey) -> Reaso
     woken = TimerWoken(TimerKind(timer.kind), TimerStatus(timer.status), timer.due_at)
     decision = decide(state, woken, moment.at)
     if decision.reason is Reason.EARLY:
-        session.commit()
-        dispatcher.dispatch(session, [TimerWakeUp(key, timer.due_at)], moment=moment)
+        due_at = timer.due_at
+        session.rollback()
+        dispatcher.dispatch(session, [TimerWakeUp(key, due_at)], moment=moment)
         return decision.reason
     if decision.reason is Reason.STALE or not transitions.fire_timer(session, key):
         return _leave(session)

@@ -6,7 +6,7 @@ Whoever asks has read the number in a row that they may see; nothing is looked u
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Set
+from collections.abc import Iterable, Set
 from threading import Lock
 from uuid import UUID
 
@@ -56,6 +56,12 @@ def frozen_flows(session: Session, wanted: Set[RevisionKey]) -> dict[RevisionKey
         _kept.keep(read)
         found |= read
     return found
+
+
+def read_flows(session: Session, flow_id: UUID, numbers: Iterable[int]) -> dict[int, Flow]:
+    """What these revisions of one flow say, by their number; one that there is not is left out."""
+    found = frozen_flows(session, {(flow_id, number) for number in numbers})
+    return {number: flow for (_, number), flow in found.items()}
 
 
 def _read(session: Session, keys: Set[RevisionKey]) -> dict[RevisionKey, Flow]:

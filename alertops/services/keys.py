@@ -6,6 +6,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from alertops.models import Attempt
+from alertops.services.locked import LockedAttempt
 
 
 class StepKey(NamedTuple):
@@ -31,7 +32,7 @@ class AttemptKey(NamedTuple):
     attempt: int
 
     @classmethod
-    def of(cls, row: Attempt) -> AttemptKey:
+    def of(cls, row: Attempt | LockedAttempt) -> AttemptKey:
         return cls(row.execution_id, row.step_number, row.target_number, row.number)
 
     @property

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy import (
     ARRAY,
+    Boolean,
+    ColumnElement,
     Integer,
     Select,
     String,
@@ -21,8 +24,10 @@ from sqlalchemy import (
     Uuid,
     bindparam,
     column,
+    exists,
     func,
     literal,
+    literal_column,
     select,
     text,
     true,
@@ -34,8 +39,9 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
 from alertops.escalation.states import OPEN_FOR_DEDUPLICATION, ExecutionStatus
-from alertops.models import Execution, Flow
+from alertops.models import Execution, Flow, MaintenanceWindow
 from alertops.services.alerts import DedupKey, Group
+from alertops.services.maintenance.in_force import perhaps_in_force
 
 _EXECUTIONS, _FLOWS = (cast(Table, model.__table__) for model in (Execution, Flow))
 _OPEN = ", ".join(f"'{status}'" for status in OPEN_FOR_DEDUPLICATION)
@@ -43,6 +49,7 @@ _OPEN = ", ".join(f"'{status}'" for status in OPEN_FOR_DEDUPLICATION)
 
 # SQLAlchemy keeps the names of columns for itself.
 _EACH = "each_"
+_MAINTENANCE = "perhaps_in_maintenance"
 
 
 def _wanted(**columns: Any) -> Any:
@@ -54,6 +61,11 @@ def _wanted(**columns: Any) -> Any:
 
 def _arrays(**values: Iterable[Any]) -> dict[str, list[Any]]:
     return {_EACH + name: list(each) for name, each in values.items()}
+
+
+def _in_team(team_id: Any) -> Any:
+    """In the given team, or in any when none is given."""
+    return team_id == func.coalesce(bindparam("in_team", type_=Uuid()), team_id)
 
 
 def _inserting() -> Any:
@@ -78,7 +90,7 @@ def _inserting() -> Any:
     in_use = (
         select(*values.values())
         .join(_FLOWS, _FLOWS.c.id == wanted.c.flow_id)
-        .where(_FLOWS.c.archived_at.is_(None))
+        .where(_FLOWS.c.archived_at.is_(None), _in_team(_FLOWS.c.team_id))
         .order_by(wanted.c.place)
         .with_for_update(read=True, key_share=True, of=_FLOWS)
     )
@@ -89,9 +101,17 @@ def _inserting() -> Any:
             index_elements=["flow_id", "dedup_key"],
             index_where=text(f"dedup_key IS NOT NULL AND status IN ({_OPEN})"),
         )
-        .returning(*_EXECUTIONS.c)
+        .returning(*_EXECUTIONS.c, _in_maintenance())
     )
-    return select(Execution).from_statement(inserting)
+    return select(Execution, column(_MAINTENANCE, Boolean())).from_statement(inserting)
+
+
+def _in_maintenance() -> Any:
+    """Whether a maintenance window may be in force: hardly ever, and asked in the same breath."""
+    # By its name: SQLAlchemy knows no correlation in RETURNING, and would join the table a second time.
+    inserted: ColumnElement[UUID] = literal_column("executions.team_id", Uuid())
+    mine = (MaintenanceWindow.team_id == inserted) & perhaps_in_force(func.now())
+    return exists().where(mine).label(_MAINTENANCE)
 
 
 def _locking() -> Select[Execution]:
@@ -103,6 +123,7 @@ def _locking() -> Select[Execution]:
             Execution.flow_id == wanted.c.flow_id,
             Execution.dedup_key == wanted.c.dedup_key,
             Execution.dedup_key.is_not(None),
+            _in_team(Execution.team_id),
             Execution.status.in_(OPEN_FOR_DEDUPLICATION),
         )
         .order_by(Execution.id)
@@ -123,7 +144,15 @@ def _counting() -> Update:
 _INSERT, _LOCK, _COUNT = _inserting(), _locking(), _counting()
 
 
-def insert_executions(session: Session, groups: Sequence[Group]) -> dict[UUID, Execution]:
+@dataclass(frozen=True)
+class Opened:
+    """An execution that was inserted, and whether its team has a maintenance window that it may be in."""
+
+    execution: Execution
+    perhaps_in_maintenance: bool
+
+
+def insert_executions(session: Session, groups: Sequence[Group], team_id: UUID | None) -> dict[UUID, Opened]:
     """Those that could be opened, by id: where none with the key is open, and the flow is in use.
 
     The flow's row is locked FOR KEY SHARE: an edit passes, and is frozen whole or not at all; archiving waits
@@ -140,15 +169,18 @@ def insert_executions(session: Session, groups: Sequence[Group]) -> dict[UUID, E
         alert_count=(len(group.requests) for group in groups),
         integration_id=(group.requests[0].integration_id for group in groups),
     )
-    return {execution.id: execution for execution in session.scalars(_INSERT, arrays)}
+    rows = session.execute(_INSERT, {**arrays, "in_team": team_id})
+    return {execution.id: Opened(execution, met) for execution, met in rows}
 
 
-def lock_open(session: Session, keys: Sequence[DedupKey]) -> dict[DedupKey | None, Execution]:
+def lock_open(
+    session: Session, keys: Sequence[DedupKey], team_id: UUID | None
+) -> dict[DedupKey | None, Execution]:
     """The open executions with these keys, locked. One that was closed while we waited is left out."""
     if not keys:
         return {}
     flow_ids, dedup_keys = zip(*keys, strict=True)
-    rows = session.scalars(_LOCK, _arrays(flow_id=flow_ids, dedup_key=dedup_keys))
+    rows = session.scalars(_LOCK, {**_arrays(flow_id=flow_ids, dedup_key=dedup_keys), "in_team": team_id})
     return {(row.flow_id, cast(str, row.dedup_key)): row for row in rows}
 
 

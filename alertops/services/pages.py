@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from sqlalchemy import Select, select, tuple_
-from sqlalchemy.orm import Session, defer, joinedload
+from sqlalchemy.orm import DeclarativeBase, Session, defer, joinedload
 
 from alertops.models import (
     ApiKey,
@@ -21,16 +21,19 @@ from alertops.models import (
     Execution,
     Flow,
     FlowRevision,
+    GoneWebhook,
     Integration,
     Invitation,
+    MaintenanceWindow,
     Outsider,
     Team,
     TimelineEntry,
+    WebhookSecret,
 )
 from alertops.services.access.actor import Actor
 from alertops.services.access.door import seen_by
 
-M = TypeVar("M", Team, Flow, Execution, Invitation, Outsider, ApiKey, Integration, Change)
+M = TypeVar("M", bound=DeclarativeBase)
 Row = TypeVar("Row")
 Spot = TypeVar("Spot")
 
@@ -123,6 +126,22 @@ def api_keys_of(
     return _newest_first(session, select(ApiKey).where(ApiKey.team_id == team_id), ApiKey, after, limit)
 
 
+def maintenance_windows_of(
+    session: Session, team_id: UUID, *, limit: int, after: Place | None = None
+) -> Page[MaintenanceWindow, Place]:
+    """The team's maintenance windows, newest first, those too that are over."""
+    query = select(MaintenanceWindow).where(MaintenanceWindow.team_id == team_id)
+    return _newest_first(session, query, MaintenanceWindow, after, limit)
+
+
+def webhook_secrets_of(
+    session: Session, team_id: UUID, *, limit: int, after: Place | None = None
+) -> Page[WebhookSecret, Place]:
+    """The team's webhook secrets, newest first."""
+    query = select(WebhookSecret).where(WebhookSecret.team_id == team_id)
+    return _newest_first(session, query, WebhookSecret, after, limit)
+
+
 def integrations_of(
     session: Session, team_id: UUID, *, limit: int, after: Place | None = None
 ) -> Page[Integration, Place]:
@@ -138,14 +157,26 @@ def changes_of(
     return _newest_first(session, select(Change).where(Change.team_id == team_id), Change, after, limit)
 
 
+def gone_webhooks_of(
+    session: Session, team_id: UUID, *, limit: int, after: Place | None = None
+) -> Page[GoneWebhook, Place]:
+    """The team's webhooks that are gone, newest first."""
+    query = select(GoneWebhook).where(GoneWebhook.team_id == team_id)
+    return _newest_first(session, query, GoneWebhook, after, limit)
+
+
 def _newest_first(
     session: Session, query: Select[M], model: type[M], after: Place | None, limit: int
 ) -> Page[M, Place]:
-    order = tuple_(model.created_at, model.id)
+    columns: Any = model
     if after is not None:
-        query = query.where(order < (after.created_at, after.id))
-    query = query.order_by(model.created_at.desc(), model.id.desc())
-    return _page(session, query, limit, lambda row: Place(row.created_at, row.id))
+        query = query.where(tuple_(columns.created_at, columns.id) < (after.created_at, after.id))
+    query = query.order_by(columns.created_at.desc(), columns.id.desc())
+    return _page(session, query, limit, _place)
+
+
+def _place(row: Any) -> Place:
+    return Place(row.created_at, row.id)
 
 
 def _page(session: Session, query: Select[Row], limit: int, place: Callable[[Row], Spot]) -> Page[Row, Spot]:

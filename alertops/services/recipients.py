@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, func, select
@@ -19,6 +20,7 @@ from sqlalchemy.orm import Session
 from alertops.escalation.contact import ContactMethod, methods_from_json
 from alertops.escalation.recipients import Recipient, all_singles, singles
 from alertops.models import ContactMethods, Membership, User
+from alertops.services.gone_webhooks import GoneUrls, gone_urls
 from alertops.services.invitations.outsiders import look_up_outsider, outsider_of
 from alertops.services.resolution import (
     Found,
@@ -98,7 +100,7 @@ class _Resolver:
             case "email":
                 yield self._address(pointer, single["email"])
             case "webhook":
-                yield Found(pointer, Target("webhook", single["url"]))
+                yield self._unless_gone(pointer, Target("webhook", single["url"]))
             case "user":
                 yield from self._user(pointer, UUID(single["user_id"]))
             case "role":
@@ -153,7 +155,18 @@ class _Resolver:
                 yield LeftOut(pointer, Why.QUIET, member.id, method.channel, shown)
             else:
                 after = method.after_seconds
-                yield Found(pointer, Target(method.channel, address, after_seconds=after, user_id=member.id))
+                target = Target(method.channel, address, after_seconds=after, user_id=member.id)
+                yield self._unless_gone(pointer, target)
+
+    def _unless_gone(self, pointer: str, target: Target) -> Part:
+        if target.channel != "webhook" or target.address not in self._gone:
+            return Found(pointer, target)
+        return LeftOut(pointer, Why.GONE, target.user_id, target.channel, target.shown)
+
+    @cached_property
+    def _gone(self) -> GoneUrls:
+        """Asked for once, and only where a webhook is to be told."""
+        return gone_urls(self.session, self.team_id)
 
 
 @dataclass(frozen=True)

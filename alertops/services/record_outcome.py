@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from datetime import datetime
 
 import structlog
 from sqlalchemy.orm import Session
@@ -18,13 +17,12 @@ from alertops.escalation.events import AttemptEnded
 from alertops.escalation.machine import decide
 from alertops.escalation.states import AttemptStatus
 from alertops.faults import Point, reach
-from alertops.models import Attempt
 from alertops.services import transitions
 from alertops.services.apply import apply
 from alertops.services.claim_attempt import Claim
 from alertops.services.dispatch import Dispatcher
-from alertops.services.keys import AttemptKey
-from alertops.services.lock import attempt_state, lock_execution, progress_of, read_attempt
+from alertops.services.gone_webhooks import remember_gone
+from alertops.services.locked_attempt import lock_to_record
 from alertops.services.timeline import tell
 
 log = structlog.get_logger(__name__)
@@ -40,33 +38,37 @@ class Outcome:
     status: AttemptStatus
     detail: str
     permanent: bool = False
+    not_before_seconds: float = 0.0
+    gone: bool = False
 
 
 def record_outcome(session: Session, dispatcher: Dispatcher, claim: Claim, outcome: Outcome) -> Reason:
     """Record the outcome under this claim; STALE when the lease was lost meanwhile."""
     key = claim.key
-    execution = lock_execution(session, key.execution_id)
-    attempt = read_attempt(session, key)
-    if execution is None or attempt is None:
+    seen = lock_to_record(session, key)
+    if seen is None:
         return _lost(session, outcome)
-    state = attempt_state(session, execution, key.step)
     event = AttemptEnded(
         step=key.step,
         attempt=key.attempt,
         outcome=outcome.status,
         permanent=outcome.permanent,
-        may_repeat=attempt.may_repeat,
+        may_repeat=seen.attempt.may_repeat,
         jitter=_jitter.random(),
-        began_at=_began_at(session, attempt),
-        progress=progress_of(session, key),
+        began_at=seen.began_at,
+        progress=seen.progress,
+        not_before_seconds=outcome.not_before_seconds,
     )
-    decision = decide(state, event, database_now(session))
+    decision = decide(seen.state, event, database_now(session))
     # Not always as the send ended: what an earlier claim may have delivered is not called failed.
     ended_as = decision.ended_as or outcome.status
-    if not transitions.end_attempt(session, key, claim.number, ended_as, outcome.detail):
+    if not transitions.end_attempt(session, key, claim.claimed, ended_as, outcome.detail):
         return _lost(session, outcome)
     tell(session, key, f"attempt_{ended_as.value}", detail=outcome.detail, reason=decision.reason.value)
-    applied = apply(session, execution, decision, attempt=attempt)
+    if outcome.gone:
+        url = remember_gone(session, seen.execution.team_id, seen.attempt.address, outcome.detail)
+        tell(session, key, "webhook_gone", url=url)
+    applied = apply(session, seen.execution, decision, attempt=seen.attempt)
     if not applied.ok:
         return _lost(session, outcome)
     reach(Point.BEFORE_OUTCOME, session)
@@ -75,14 +77,6 @@ def record_outcome(session: Session, dispatcher: Dispatcher, claim: Claim, outco
     log.info("attempt_ended", outcome=ended_as.value, detail=outcome.detail, then=decision.reason.value)
     dispatcher.dispatch(session, applied.wake_ups)
     return decision.reason
-
-
-def _began_at(session: Session, attempt: Attempt) -> datetime:
-    """When the first attempt at this target was due."""
-    if attempt.number == 1:
-        return attempt.due_at
-    first = AttemptKey.of(attempt)._replace(attempt=1)
-    return session.get_one(Attempt, first).due_at
 
 
 def _lost(session: Session, outcome: Outcome) -> Reason:

@@ -28,6 +28,7 @@ class Why(StrEnum):
     QUIET = "quiet"
     STOPPED = "stopped"
     UNCONFIRMED = "unconfirmed"
+    GONE = "gone"
     TOLD_ALREADY = "told_already"
     TOO_MANY = "too_many"
 
@@ -38,6 +39,7 @@ SENTENCES: Mapping[Why, str] = {
     Why.QUIET: "has quiet hours at that time",
     Why.STOPPED: "has asked not to be alerted any more",
     Why.UNCONFIRMED: "has not agreed to be alerted yet",
+    Why.GONE: "has said that it is gone (410)",
     Why.TOLD_ALREADY: "is told by the same step already",
     Why.TOO_MANY: f"a step tells at most {MAX_TARGETS}",
 }

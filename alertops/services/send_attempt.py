@@ -2,10 +2,10 @@
 
 ::
 
-    wake-up ─▶ claim (committed) ─▶ open ─▶ mark transmit (committed) ─▶ transmit ─▶ record (committed)
-               lease starts          │       execution still running,      │
-                                     │       lease still ours              │
-                                     └─ failed: certainly not sent         └─ failed: perhaps sent
+    wake-up ─▶ claim (not flushed) ─▶ open ─▶ mark transmit (flushed) ─▶ transmit ─▶ record (flushed)
+               lease starts            │       execution still running,    │
+                                       │       lease still ours            │
+                                       └─ failed: certainly not sent       └─ failed: perhaps sent
 
 A crash left of the mark is retried without risk. A crash right of it may repeat a message: the attempt
 is sent again under the same key, or held. No lock is held while the network is being talked to.
@@ -86,7 +86,7 @@ def _converse(session: Session, channel: Channel, timing: Timing, claim: Claim) 
     except ChannelError as error:
         unknown = error.certainty is Certainty.UNKNOWN
         status = AttemptStatus.UNKNOWN if unknown else AttemptStatus.FAILED
-        return Outcome(status, error.detail, permanent=error.permanent)
+        return Outcome(status, error.detail, error.permanent, error.not_before_seconds, error.gone)
 
 
 def _goes_on(execution: Execution, claim: Claim) -> bool:
@@ -101,7 +101,7 @@ def _mark_transmit(session: Session, claim: Claim, *, needed_seconds: float) -> 
         session.rollback()
         return _Mark.ANSWERED
     marked = execution is not None and transitions.mark_transmit(
-        session, claim.key, claim.number, needed_seconds
+        session, claim.key, claim.claimed, needed_seconds
     )
     reach(Point.BEFORE_TRANSMIT_MARK, session)
     session.commit()

@@ -12,7 +12,7 @@ something has changed lets go of everything before it begins anew.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from sqlalchemy import select
@@ -24,6 +24,7 @@ from alertops.models import Execution, Flow
 from alertops.services.alerts import Group, StartRequest, grouped
 from alertops.services.begin_executions import Entry, commit, insert_beginnings, started, tell_all
 from alertops.services.dispatch import Dispatcher, WakeUp
+from alertops.services.maintenance.meet import meet_maintenance
 from alertops.services.open_or_join import count_alerts, insert_executions, lock_open
 
 # Between "an execution with this key is open" and our lock on it, it may be answered and closed, and
@@ -57,6 +58,7 @@ class _Found:
     group: Group
     execution: Execution
     opened: bool
+    perhaps_in_maintenance: bool = False
 
     def started(self) -> Iterator[tuple[int, Started]]:
         """What to answer each of its alerts, by its place in the batch: one opens, the others join."""
@@ -67,33 +69,48 @@ class _Found:
         """What the timeline is to say of each of its alerts."""
         for number, request in enumerate(self.group.requests):
             if self.opened and number == 0:
-                yield started(self.execution, **request.said)
+                yield started(self.execution, request.actor_id, **request.said)
             else:
                 said = {"summary": request.alert.summary, **request.said}
-                yield Entry(self.execution.id, "alert_repeated", said)
+                yield Entry(self.execution.id, "alert_repeated", request.actor_id, said)
 
 
 def start_executions(
-    session: Session, dispatcher: Dispatcher, requests: Sequence[StartRequest], actor_id: UUID | None
+    session: Session,
+    dispatcher: Dispatcher,
+    requests: Sequence[StartRequest],
+    actor_id: UUID | None,
+    *,
+    team_id: UUID | None = None,
 ) -> list[Started]:
     """Open an execution for each alert, or join the open one with its dedup key; commit all, and dispatch.
 
-    The flows must be of one team, and ones that the actor may start. Raises `NotFoundError` or
-    `ConflictError`, and starts nothing, when one of them is gone or archived.
+    The flows must be of one team, and ones that the actor may start; with `team_id` they are looked for in
+    that team alone. Raises `NotFoundError` or `ConflictError`, and starts nothing, when one of them is gone
+    or archived.
     """
+    by_actor = [replace(request, actor_id=request.actor_id or actor_id) for request in requests]
+    batch = open_executions(session, by_actor, team_id=team_id)
+    dispatcher.dispatch(session, batch.wake_ups, moment=batch.moment)
+    return batch.started
+
+
+def open_executions(
+    session: Session, requests: Sequence[StartRequest], *, team_id: UUID | None = None
+) -> Batch:
+    """`start_executions` without the dispatch, which is the caller's to do after it."""
     for _ in range(MAX_TRIES):
-        batch = open_or_join_all(session, requests, actor_id)
+        batch = open_or_join_all(session, requests, team_id=team_id)
         if batch is not None:
             commit(session, opened=batch.opened, joined=batch.joined)
-            dispatcher.dispatch(session, batch.wake_ups, moment=batch.moment)
-            return batch.started
+            return batch
         session.rollback()
-        require_in_use(session, {request.flow_id for request in requests})
+        require_in_use(session, {request.flow_id for request in requests}, team_id)
     raise ConflictError("executions with this dedup_key open and close faster than this alert can join one")
 
 
 def open_or_join_all(
-    session: Session, requests: Sequence[StartRequest], actor_id: UUID | None
+    session: Session, requests: Sequence[StartRequest], *, team_id: UUID | None = None
 ) -> Batch | None:
     """Open an execution for each alert, or join the open one, and do not commit.
 
@@ -101,34 +118,38 @@ def open_or_join_all(
     rolls back, and begins anew.
     """
     groups = grouped(requests)
-    found = _open_or_join(session, groups)
+    found = _open_or_join(session, groups, team_id)
     if len(found) < len(groups):
         return None
     opened = [one.execution for one in found if one.opened]
     joined = {one.execution: len(one.group.requests) for one in found if not one.opened}
     wake_ups = insert_beginnings(session, opened)
     count_alerts(session, joined)
-    moment = tell_all(session, [entry for one in found for entry in one.entries()], actor_id)
+    moment = tell_all(session, [entry for one in found for entry in one.entries()])
+    perhaps_in_maintenance = [one.execution for one in found if one.perhaps_in_maintenance]
+    wake_ups = meet_maintenance(session, perhaps_in_maintenance, wake_ups)
     answers = dict(answer for one in found for answer in one.started())
     return Batch([answers[place] for place in range(len(requests))], opened, [*joined], wake_ups, moment)
 
 
-def _open_or_join(session: Session, groups: Sequence[Group]) -> list[_Found]:
+def _open_or_join(session: Session, groups: Sequence[Group], team_id: UUID | None) -> list[_Found]:
     """Insert the execution of each group, or lock the open one; fewer when neither could be done."""
-    opened = insert_executions(session, groups)
+    opened = insert_executions(session, groups, team_id)
     keys = [group.key for group in groups if group.key is not None and group.new_id not in opened]
-    joined = lock_open(session, keys)
+    joined = lock_open(session, keys, team_id)
+    found = ((group, opened[group.new_id]) for group in groups if group.new_id in opened)
     return [
-        *(_Found(group, opened[group.new_id], True) for group in groups if group.new_id in opened),
+        *(_Found(group, one.execution, True, one.perhaps_in_maintenance) for group, one in found),
         *(_Found(group, joined[group.key], False) for group in groups if group.key in joined),
     ]
 
 
-def require_in_use(session: Session, flow_ids: set[UUID]) -> None:
-    """Raise when one of the flows is gone, or archived."""
-    in_use = dict(
-        session.execute(select(Flow.id, Flow.archived_at.is_(None)).where(Flow.id.in_(flow_ids))).all()
-    )
+def require_in_use(session: Session, flow_ids: set[UUID], team_id: UUID | None) -> None:
+    """Raise when one of the flows is gone, or archived, or not in the team."""
+    query = select(Flow.id, Flow.archived_at.is_(None)).where(Flow.id.in_(flow_ids))
+    if team_id is not None:
+        query = query.where(Flow.team_id == team_id)
+    in_use: dict[UUID, bool] = dict(session.execute(query).all())
     if in_use.keys() != flow_ids:
         raise NotFoundError("There is no such flow, or none that you may see.")
     if not all(in_use.values()):

@@ -9,6 +9,7 @@ from datetime import datetime
 from itertools import pairwise
 from uuid import UUID
 
+from alertops.escalation.decision import Reason
 from alertops.escalation.flow import OnFailure
 from alertops.escalation.recipients import addresses_named
 from alertops.models import Attempt, Step
@@ -90,6 +91,7 @@ class Judge:
         self._escalated()
         self._ended()
         self._in_order()
+        self._on_course()
         self._on_time()
         self._silent()
 
@@ -110,6 +112,11 @@ class Judge:
             late = timer.status == "waiting" and self.history.deadline(timer.due_at) <= self.history.now
             what = f"{timer.kind} of {self.history.execution.id} was to be at {timer.due_at}"
             self.require("timed", not late, what)
+        execution = self.history.execution
+        if execution.snoozed_until is not None:
+            over = self.history.deadline(execution.snoozed_until) <= self.history.now
+            what = f"{execution.id} was to come back at {execution.snoozed_until}"
+            self.require("timed", not over, what)
 
     def _told(self) -> None:
         told = {attempt.step_number for attempt in self.history.attempts} | self.history.told_nobody
@@ -189,6 +196,15 @@ class Judge:
         followed = last is not None and (last.fired_at is None or not self.history.left_after(last))
         what = f"the last step of {self.history.execution.id} has fired, and the next one does not wait"
         self.require("planned", followed, what)
+
+    def _on_course(self) -> None:
+        """A rebase counts from where the execution counted before, whatever it goes on with."""
+        for earlier, later in pairwise(self.history.stretches):
+            if later.reason == Reason.REBASED:
+                kept = later.course.anchor_at == earlier.course.anchor_at
+                kept &= later.first_step == earlier.first_step
+                what = f"{self.history.execution.id} was rebased, and counts from {later.course.anchor_at}"
+                self.require("undrifted", kept, what)
 
     def _on_time(self) -> None:
         for step in self.history.steps:

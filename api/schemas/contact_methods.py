@@ -2,55 +2,19 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
-from zoneinfo import available_timezones
 
 from marshmallow import Schema, ValidationError, fields, validate, validates_schema
 
 from alertops.escalation.contact import MAX_AFTER_SECONDS, MAX_METHODS
-from alertops.escalation.quiet import DAYS
 from alertops.models.execution import SEVERITIES
-from api.fields import ClockTime, Distinct, OneOf, WebhookUrl, WholeNumber
+from api.fields import Distinct, OneOf, WebhookUrl, WholeNumber
+from api.schemas.hours import HoursSchema
 
 
-@cache
-def _time_zones() -> frozenset[str]:
-    """The names of the zones; not that of where this machine happens to be."""
-    return frozenset(available_timezones() - {"localtime"})
+class QuietSchema(HoursSchema):
+    """When the method is not used."""
 
-
-def _is_time_zone(name: str) -> None:
-    if name not in _time_zones():
-        raise ValidationError("Not a time zone of the IANA database, such as Europe/Berlin.")
-
-
-class QuietSchema(Schema):
-    """When the method is not used. What passes midnight belongs to the day on which it begins."""
-
-    class Meta:
-        include = {  # noqa: RUF012  read from the class; `from` cannot be an attribute
-            "from": ClockTime(required=True),
-            "to": ClockTime(
-                required=True,
-                metadata={
-                    "description": "Not quiet any more at this time. The same as `from`: the whole day."
-                },
-            ),
-        }
-
-    time_zone = fields.String(
-        required=True,
-        validate=[validate.Length(max=100), _is_time_zone],
-        metadata={"description": "Of the IANA database.", "example": "Europe/Berlin"},
-    )
-    days = Distinct(
-        fields.String(validate=validate.OneOf(DAYS)),
-        load_default=None,
-        allow_none=True,
-        validate=validate.Length(1, len(DAYS)),
-        metadata={"description": "On which it begins; null: on all."},
-    )
     except_severities = Distinct(
         fields.String(validate=validate.OneOf(SEVERITIES)),
         load_default=lambda: ["critical"],

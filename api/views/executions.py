@@ -8,16 +8,15 @@ from uuid import UUID
 from flask import url_for
 
 from alertops.models import Execution, TimelineEntry
-from alertops.services.access.door import find_execution, find_flow, find_team
+from alertops.services.access.door import find_execution, find_team, team_to_start_in
 from alertops.services.access.permissions import Action
 from alertops.services.alerts import Alert, StartRequest
 from alertops.services.pages import Page, Place, executions_of, timeline_of
 from alertops.services.show_execution import ShownExecution, show_execution
-from alertops.services.start_execution import start_execution
 from alertops.services.start_executions import Started, start_executions
 from api.asking import actor, asking
 from api.blueprints import TeamBlueprint
-from api.extensions import dispatcher, session
+from api.extensions import dispatcher, gatherer, session
 from api.schemas.executions import (
     AlertInput,
     AlertsInput,
@@ -40,8 +39,9 @@ blueprint = TeamBlueprint("executions", __name__, description="Executions: alert
 @blueprint.alt_response(200, schema=ExecutionSchema, description="An open execution has this dedup_key.")
 def start(alert: Alert, flow_id: UUID) -> tuple[Execution, int, dict[str, str]]:
     """Raise an alert: run the flow until somebody acknowledges."""
-    flow = find_flow(session(), asking(), flow_id)
-    started = start_execution(session(), dispatcher(), flow, alert, actor().id)
+    team_id = team_to_start_in(session(), asking(), flow_id)
+    request = StartRequest(flow_id, alert, actor_id=actor().id)
+    started = gatherer().start(session(), dispatcher(), team_id, request)
     location = {"Location": url_for("executions.show", execution_id=started.execution.id)}
     return started.execution, 202 if started.created else 200, location
 
@@ -52,9 +52,10 @@ def start(alert: Alert, flow_id: UUID) -> tuple[Execution, int, dict[str, str]]:
 @blueprint.response(202, AllStartedSchema, description="Accepted: all are committed, and will escalate.")
 def start_batch(body: dict[str, list[Alert]], flow_id: UUID) -> dict[str, list[Started]]:
     """Raise many alerts: all of them, or none when one is not valid."""
-    flow = find_flow(session(), asking(), flow_id)
-    requests = [StartRequest(flow.id, alert) for alert in body["alerts"]]
-    return {"results": start_executions(session(), dispatcher(), requests, actor().id)}
+    team_id = team_to_start_in(session(), asking(), flow_id)
+    requests = [StartRequest(flow_id, alert) for alert in body["alerts"]]
+    started = start_executions(session(), dispatcher(), requests, actor().id, team_id=team_id)
+    return {"results": started}
 
 
 @blueprint.get("/teams/<uuid:team_id>/executions")

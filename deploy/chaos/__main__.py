@@ -68,10 +68,10 @@ def main(
     sys.setswitchinterval(SWITCH_SECONDS)
     try:
         with running_system(root, tell, exposed=not chosen.undisturbed_seconds) as system:
-            plan = make_plan(seed, chosen, system.fleet.api_url, only, left_out)
+            plan = make_plan(seed, chosen, system, only, left_out)
             measured = measure_undisturbed(system, plan, tell)
             injector = play(system, plan, rate, tell)
-            tell("Holding rows, mails and answers against each other ...")
+            tell("Holding rows, messages and answers against each other ...")
             figures = judge_run(system, plan, injector, time.monotonic() - began, console, measured=measured)
         kept = figures.kept
     except LocalStackError as error:

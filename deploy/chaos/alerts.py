@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
@@ -12,6 +13,8 @@ from deploy.chaos.mailboxes import ADDRESSES
 UNANSWERED = 0.5
 # Of answers: those that come at the very moment at which a step is due.
 RACING = 0.4
+# Of nodes: those that tell a machine alone, and those that tell one together with a mailbox.
+ALONE, TOGETHER = 0.1, 0.35
 # Of so many alerts, one is raised by two users in the same moment.
 TWICE_EVERY = 10
 
@@ -58,6 +61,14 @@ def plan_flows(random: Random, count: int, fewest_nodes: int, most_nodes: int) -
     ]
 
 
+def with_machines(random: Random, flows: list[PlannedFlow], urls: Sequence[str]) -> list[PlannedFlow]:
+    """The same flows, of which some nodes tell a machine as well, and a few a machine alone."""
+    return [
+        PlannedFlow(flow.name, [_with_machine(random, node, random.choice(urls)) for node in flow.nodes])
+        for flow in flows
+    ]
+
+
 def plan_alerts(random: Random, flows: list[PlannedFlow], count: int, prefix: str) -> list[PlannedAlert]:
     """Alerts spread over a phase, in the order in which they are raised."""
     shares = sorted(random.random() for _ in range(count))
@@ -75,6 +86,16 @@ def _node(random: Random, position: int) -> dict[str, Any]:
         "on_failure": random.choice(["escalate", "escalate", "wait"]),
         "on_unknown": random.choice(["resend", "resend", "resend", "hold"]),
     }
+
+
+def _with_machine(random: Random, node: dict[str, Any], url: str) -> dict[str, Any]:
+    machine = {"type": "webhook", "url": url}
+    chance = random.random()
+    if chance < ALONE:
+        return {**node, "recipient": machine}
+    if chance < ALONE + TOGETHER:
+        return {**node, "recipient": {"type": "group", "recipients": [node["recipient"], machine]}}
+    return node
 
 
 def _alert(random: Random, flows: list[PlannedFlow], key: str, share: float) -> PlannedAlert:

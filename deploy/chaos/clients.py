@@ -1,4 +1,4 @@
-"""Users of the API: they raise alerts, answer some, and remember what they were told.
+"""Users of the API: they raise alerts, answer some, do things about others, and remember what they were told.
 
 What the API answers is compared with the database later; so the history is kept here, by the clients
 alone, and an alert counts as accepted only when a 2xx has arrived.
@@ -8,24 +8,23 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from itertools import count
+from typing import Any
 from uuid import UUID
 
-import requests
-
 from deploy.chaos.alerts import PlannedAlert, PlannedFlow
+from deploy.chaos.mailboxes import OWNER
+from deploy.chaos.operations import Asked, Kind, Operator, PlannedOperation
+from deploy.chaos.patience import Patience
 from deploy.local.client import Client
 
-T = TypeVar("T")
-
 USERS = 24
-# A user tries the same again after an error, as a monitoring system does.
-PAUSE_SECONDS = 0.5
-GIVE_UP_SECONDS = 90.0
+
+Operations = Mapping[str, Sequence[PlannedOperation]]
 
 
 @dataclass
@@ -40,41 +39,53 @@ class Raised:
     execution_id: UUID | None = None
     revision: int | None = None
     tries: int = 0
-    answer_began_at: datetime | None = None
-    acknowledged_at: datetime | None = None
-    refused: str = ""
 
 
 class Clients:
-    """A crowd of users of one team. `history` grows while they work."""
+    """A crowd of users of one team. `history` and `asked` grow while they work.
 
-    def __init__(self, base_url: str, flows: list[PlannedFlow]) -> None:
+    `operations` is what is done about which alert, by its key; `takers` are the places of the flows that take
+    others' executions over.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        flows: list[PlannedFlow],
+        operations: Operations | None = None,
+        takers: Sequence[int] = (),
+    ) -> None:
         self.history: list[Raised] = []
-        self._stopping = threading.Event()
+        self.asked: list[Asked] = []
+        self._operations = operations or {}
+        self._patience = Patience()
         self._base_url = base_url
         self._pool = ThreadPoolExecutor(USERS, thread_name_prefix="user")
         self._own = threading.local()
-        self._numbers = iter(range(10_000))
+        self._numbers = count()
         self._pending: list[Future[None]] = []
         user = Client(base_url)
-        self._persistently(lambda: user.sign_in("Chaos", "chaos@example.org", "a long password"))
+        self._patience.persistently(lambda: user.sign_in("Chaos", OWNER, "a long password"))
         self.token = user.token
+        self._user_id = user.user_id()
         team_id = user.create_team("Chaos")
         self.flow_ids = [user.create_flow(team_id, flow.name, flow.nodes) for flow in flows]
+        self._takers = [self.flow_ids[place] for place in takers]
 
     def raise_all(self, alerts: list[PlannedAlert], over_seconds: float) -> None:
         """Raise these at their times; returns when the last one was begun, or when told to stop."""
         began = time.monotonic()
         for alert in alerts:
-            if self._stopping.wait(max(0.0, began + alert.share * over_seconds - time.monotonic())):
+            if self._patience.stopping.wait(max(0.0, began + alert.share * over_seconds - time.monotonic())):
                 return
             self._pending.append(self._pool.submit(self._raise, alert))
             if alert.twice:
-                self._pending.append(self._pool.submit(self._raise, replace(alert, acknowledged_after=None)))
+                twin = replace(alert, acknowledged_after=None)
+                self._pending.append(self._pool.submit(self._raise, twin, operated=False))
 
     def stop(self) -> None:
         """Leave everything as it is, without waiting for anybody."""
-        self._stopping.set()
+        self._patience.stopping.set()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def catch_up(self) -> None:
@@ -87,7 +98,7 @@ class Clients:
         self.catch_up()
         self._pool.shutdown()
 
-    def _raise(self, alert: PlannedAlert) -> None:
+    def _raise(self, alert: PlannedAlert, *, operated: bool = True) -> None:
         client = self._client()
         raised = Raised(self._own.number, alert.key, self.flow_ids[alert.flow], datetime.now(UTC))
         self.history.append(raised)
@@ -96,40 +107,40 @@ class Clients:
             raised.tries += 1
             return client.start(raised.flow_id, f"Alert {alert.key}", dedup_key=alert.key)
 
-        execution = self._persistently(trigger)
+        execution = self._patience.persistently(trigger)
         if execution is None:
             return
         raised.accepted_at = datetime.now(UTC)
         raised.execution_id, raised.revision = UUID(execution["id"]), int(execution["revision"])
+        planned = list(self._operations.get(alert.key, ())) if operated else []
         if alert.acknowledged_after is not None:
-            at = time.monotonic() + alert.acknowledged_after
-            self._pending.append(self._later(at, lambda: self._acknowledge(raised)))
+            planned.append(PlannedOperation(Kind.ACKNOWLEDGE, alert.acknowledged_after))
+        for number, operation in enumerate(planned, start=1):
+            words = f"{operation.kind} {number} of {alert.key}"
+            self._pending.append(self._later(operation, raised.execution_id, words))
 
-    def _later(self, at: float, work: Callable[[], None]) -> Future[None]:
-        """Do it at a time, without a thread of the crowd that waits for it."""
+    def _later(self, operation: PlannedOperation, execution_id: UUID, words: str) -> Future[None]:
+        """Do it at its time, without a thread of the crowd that waits for it."""
         done: Future[None] = Future()
 
         def run() -> None:
             try:
-                self._pool.submit(work).result()
+                self._pool.submit(self._operate, operation, execution_id, words).result()
             except Exception as error:  # handed to whoever waits for the future
                 done.set_exception(error)
             else:
                 done.set_result(None)
 
-        timer = threading.Timer(max(0.0, at - time.monotonic()), run)
+        timer = threading.Timer(operation.after, run)
         timer.daemon = True
         timer.start()
         return done
 
-    def _acknowledge(self, raised: Raised) -> None:
-        client = self._client()
-        raised.answer_began_at = datetime.now(UTC)
-        try:
-            if self._persistently(lambda: client.acknowledge(str(raised.execution_id))) is not None:
-                raised.acknowledged_at = datetime.now(UTC)
-        except requests.HTTPError as error:
-            raised.refused = f"{error.response.status_code} {error.response.text}"
+    def _operate(self, operation: PlannedOperation, execution_id: UUID, words: str) -> None:
+        asked = Asked(execution_id, operation.kind, words, datetime.now(UTC))
+        self.asked.append(asked)
+        operator = Operator(self._client(), self._patience, self._takers, self._user_id)
+        operator.ask(asked, operation.choice)
 
     def _client(self) -> Client:
         """The calling thread's own user."""
@@ -139,17 +150,3 @@ class Clients:
             self._own.client, self._own.number = Client(self._base_url, self.token), next(self._numbers)
         found: Client = self._own.client
         return found
-
-    def _persistently(self, work: Callable[[], T]) -> T | None:
-        """Try again after no answer or a 5xx, the same each time; None when it took too long."""
-        deadline = time.monotonic() + GIVE_UP_SECONDS
-        while time.monotonic() < deadline and not self._stopping.is_set():
-            try:
-                return work()
-            except requests.HTTPError as error:
-                if error.response.status_code < 500:
-                    raise
-            except (requests.RequestException, ValueError):
-                pass  # no answer, or half of one: whether it was heard is not known
-            time.sleep(PAUSE_SECONDS)
-        return None

@@ -16,7 +16,7 @@ from sqlalchemy import select, text
 
 from alertops.models import Attempt, Execution, Step
 from alertops.services.dispatch import FIRE_STEP, SEND_ATTEMPT
-from deploy.chaos import link_faults, mailboxes, schedule
+from deploy.chaos import link_faults, mailboxes, provider_faults, schedule
 from deploy.chaos.clock import Clock
 from deploy.chaos.points import frozen_at_a_point, killed_at_a_point
 from deploy.chaos.schedule import HOSTS, WIPE, PlannedFault
@@ -25,7 +25,7 @@ from deploy.local import processes
 from deploy.local.errors import LocalStackError
 from deploy.local.server import Server
 from deploy.local.service import Service
-from deploy.local.smtp_sink import Behaviour, Drop, Hang, Refuse
+from deploy.local.smtp_sink import Drop, Hang, Refuse
 
 Injection = Callable[[System, PlannedFault], None]
 
@@ -33,6 +33,8 @@ END_OTHER_SESSIONS = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid()
 """
+# What each kind of worker is given.
+TAKES_FROM = {"fire": "fire", "send": "send.email", "hook": "send.webhook"}
 COPIES = 3
 AT_ONCE = 60
 MINUTES_WRONG = 3
@@ -60,7 +62,7 @@ def _host_killed(system: System, fault: PlannedFault) -> None:
 def _worker_deafened(system: System, fault: PlannedFault) -> None:
     """It is up, and is given nothing any more, until it finds that out and ends by itself."""
     worker = system.worker(fault.target)
-    queue = schedule.QUEUES[fault.target.startswith("send")]
+    queue = TAKES_FROM[fault.target.partition("@")[0]]
     _in_time(lambda: system.deafen(fault.target, queue), OBEYED_SECONDS, f"{fault.target} to be deafened")
     _in_time(lambda: not worker.running, DEAF_SECONDS, f"the end of {fault.target}, which is deaf")
     time.sleep(fault.seconds)
@@ -181,29 +183,36 @@ def _wake_ups_duplicated(system: System, _fault: PlannedFault) -> None:
     with system.sessions() as session:
         waiting = select(Step.execution_id, Step.number).where(Step.status == "waiting").limit(AT_ONCE)
         steps = [[str(id_), number] for id_, number in session.execute(waiting)]
-        unfinished = (
-            select(Attempt.execution_id, Attempt.step_number, Attempt.target_number, Attempt.number)
-            .where(Attempt.finished_at.is_(None))
-            .limit(AT_ONCE)
-        )
-        attempts = [[str(key[0]), *key[1:]] for key in session.execute(unfinished)]
+        unfinished = select(Attempt).where(Attempt.finished_at.is_(None)).limit(AT_ONCE)
+        attempts = list(session.scalars(unfinished))
     system.publish(FIRE_STEP, "fire", steps * COPIES)
-    system.publish(SEND_ATTEMPT, "send.email", attempts * COPIES)
+    _publish_attempts(system, attempts * COPIES)
 
 
 def _stale_wake_ups(system: System, _fault: PlannedFault) -> None:
     """Of executions that have come to their end, and of steps that have fired."""
     with system.sessions() as session:
         done = (
-            select(Attempt.execution_id, Attempt.step_number, Attempt.target_number, Attempt.number)
+            select(Attempt)
             .join(Execution, Execution.id == Attempt.execution_id)
             .where(Attempt.finished_at.is_not(None))
             .order_by(Attempt.finished_at.desc())
             .limit(AT_ONCE)
         )
-        attempts = [[str(key[0]), *key[1:]] for key in session.execute(done)]
-    system.publish(SEND_ATTEMPT, "send.email", attempts)
-    system.publish(FIRE_STEP, "fire", [key[:2] for key in attempts])
+        attempts = list(session.scalars(done))
+    _publish_attempts(system, attempts)
+    system.publish(FIRE_STEP, "fire", [[str(a.execution_id), a.step_number] for a in attempts])
+
+
+def _publish_attempts(system: System, attempts: Sequence[Attempt]) -> None:
+    """Each on the queue of its channel."""
+    for channel in sorted({attempt.channel for attempt in attempts}):
+        keys = [
+            [str(a.execution_id), a.step_number, a.target_number, a.number]
+            for a in attempts
+            if a.channel == channel
+        ]
+        system.publish(SEND_ATTEMPT, f"send.{channel}", keys)
 
 
 def _queue_purged(system: System, fault: PlannedFault) -> None:
@@ -213,15 +222,6 @@ def _queue_purged(system: System, fault: PlannedFault) -> None:
 def _binding_removed(system: System, fault: PlannedFault) -> None:
     """From now on the broker confirms what is sent there, and drops it."""
     system.unbind(fault.target)
-
-
-def _mail_server(behaviour: Behaviour) -> Injection:
-    def inject(system: System, fault: PlannedFault) -> None:
-        mailboxes.all_alike(system.sink, behaviour)
-        time.sleep(fault.seconds)
-        mailboxes.as_usual(system.sink)
-
-    return inject
 
 
 INJECTIONS: Mapping[str, Injection] = {
@@ -258,10 +258,21 @@ INJECTIONS: Mapping[str, Injection] = {
     "stale wake-ups": _stale_wake_ups,
     "queue purged": _queue_purged,
     "binding removed": _binding_removed,
-    "mail server hangs": _mail_server(Hang(mailboxes.TOO_LONG)),
-    "mail server refuses": _mail_server(Refuse(421)),
-    "mail server drops": _mail_server(Drop()),
+    "mail server hangs": provider_faults.mail_server(Hang(mailboxes.TOO_LONG)),
+    "mail server refuses": provider_faults.mail_server(Refuse(421)),
+    "mail server drops": provider_faults.mail_server(Drop()),
+    "machines fail": provider_faults.machines_fail,
     WIPE: _broker_wiped,
+}
+
+
+_BOTH_SERVERS = ("database sessions ended", "wake-ups duplicated", "stale wake-ups", "queue purged")
+# What some kinds need for themselves, whatever they hit.
+NEEDS: Mapping[str, Sequence[str]] = {
+    "killed at a point": ["api", *sorted(f"host {name}" for name in HOSTS)],
+    "binding removed": ["broker"],
+    "machines fail": ["machines"],
+    **dict.fromkeys(_BOTH_SERVERS, ("broker", "database")),
 }
 
 
@@ -275,13 +286,7 @@ def resources_of(fault: PlannedFault) -> Sequence[str]:
             return [f"host {host}"]
         case schedule.CLOCK_AHEAD | schedule.CLOCK_BEHIND:
             return [f"host {host}"]
-        case "killed at a point":
-            return ["api", *sorted(f"host {name}" for name in HOSTS)]
         case "frozen at a point":
             return [f"whoever is frozen {fault.target}"]
-        case "binding removed":
-            return ["broker"]
-        case "database sessions ended" | "wake-ups duplicated" | "stale wake-ups" | "queue purged":
-            return ["broker", "database"]
         case _:
-            return [fault.target]
+            return NEEDS.get(fault.kind, [fault.target])

@@ -15,22 +15,22 @@ from alertops.verify.promises import Verdict
 from deploy.chaos.calm import Calm
 from deploy.chaos.clients import Raised
 from deploy.chaos.injector import Fault
+from deploy.chaos.operations import Asked
 from deploy.chaos.schedule import WIPE
 from deploy.chaos.undisturbed import STEPS_PER_SECOND, Times
-from deploy.local.promises import Mail, Target
+from deploy.local.promises import Message, Target
 
 # The promises, as the table counts them.
 CATEGORIES = {
     "lost": (
-        *("accepted", "fired", "told", "settled", "retried", "escalated", "ended", "received", "answered"),
+        *("accepted", "fired", "told", "settled", "retried", "escalated", "ended", "timed", "received"),
+        "answered",
     ),
     "early": ("not early", "undrifted"),
     "late": ("not late",),
     "out of order": ("planned", "ordered", "frozen"),
     "after acknowledge": ("silent", "unclaimed"),
-    "unexplained duplicates": (
-        *("one execution", "known", "once", "held", "one Message-ID", "own Message-ID"),
-    ),
+    "unexplained duplicates": (*("one execution", "known", "once", "held", "one key", "own key"),),
     "to somebody else": ("addressed",),
 }
 # The target for the 99th percentile of lateness while nothing is being hurt.
@@ -92,11 +92,12 @@ class Figures:
     alerts: int
     accepted: int
     tried_again: int
-    acknowledged: int
+    operations: dict[str, dict[str, int]]
     edits: dict[str, int]
     executions: int
     steps: int
     mails: int
+    webhooks: int
     faults: int
     wipes: int
     faults_by_kind: dict[str, int]
@@ -158,9 +159,10 @@ class Run:
     seconds: float
     recovery: timedelta
     history: Sequence[Raised]
+    asked: Sequence[Asked]
     edits: Mapping[str, int]
     undone: Sequence[str]
-    mails: Sequence[Mail]
+    messages: Sequence[Message]
     faults: Sequence[Fault]
     workers_gave_up: int
     undisturbed: Undisturbed | None = None
@@ -176,18 +178,20 @@ def figures_of(run: Run, verdict: Verdict, punctuality: Punctuality) -> Figures:
     calm = run.calm
     broken = Counter(violation.promise for violation in verdict.violations)
     kinds = Counter(fault.kind for fault in run.faults)
-    repeats = _repeats(run.mails)
+    repeats = _repeats(run.messages)
+    channels = Counter(message.channel for message in run.messages)
     return Figures(
         seed=run.seed,
         seconds=round(run.seconds, 1),
         alerts=len(run.history),
         accepted=sum(raised.accepted_at is not None for raised in run.history),
         tried_again=sum(raised.tries > 1 for raised in run.history),
-        acknowledged=sum(raised.acknowledged_at is not None for raised in run.history),
+        operations=_operations(run.asked),
         edits=dict(sorted(run.edits.items())),
         executions=verdict.executions,
         steps=len(punctuality.times),
-        mails=len(run.mails),
+        mails=channels["email"],
+        webhooks=channels["webhook"],
         faults=len(run.faults),
         wipes=kinds[WIPE],
         faults_by_kind=dict(sorted(kinds.items())),
@@ -199,7 +203,7 @@ def figures_of(run: Run, verdict: Verdict, punctuality: Punctuality) -> Figures:
             "edits undone": len(run.undone),
         },
         explained_repeats=repeats,
-        share_of_repeats=round(repeats / max(1, len(run.mails)), 4),
+        share_of_repeats=round(repeats / max(1, len(run.messages)), 4),
         lateness=punctuality.lateness(),
         lateness_in_calm=punctuality.lateness_in_calm(calm, run.recovery),
         worst_repair=punctuality.worst_repair(calm),
@@ -209,7 +213,15 @@ def figures_of(run: Run, verdict: Verdict, punctuality: Punctuality) -> Figures:
     )
 
 
-def _repeats(mails: Sequence[Mail]) -> int:
-    """Mails more than one to a target under one Message-ID; the verdict says whether they were announced."""
-    told: Counter[tuple[Target, str]] = Counter((mail.target, mail.message_id) for mail in mails)
+def _operations(asked: Sequence[Asked]) -> dict[str, dict[str, int]]:
+    """How each kind was answered: done, so already, refused, or not at all."""
+    counted: dict[str, Counter[str]] = {}
+    for one in asked:
+        counted.setdefault(one.kind.value, Counter())[one.outcome] += 1
+    return {kind: dict(sorted(outcomes.items())) for kind, outcomes in sorted(counted.items())}
+
+
+def _repeats(messages: Sequence[Message]) -> int:
+    """Messages more than one to a target under one key; the verdict says whether they were announced."""
+    told: Counter[tuple[Target, str]] = Counter((message.target, message.key) for message in messages)
     return sum(count - 1 for count in told.values())

@@ -13,8 +13,11 @@ def _changing(behaviour: Behaviour) -> tuple[Behaviour, ...]:
     return (Accept(times=2), behaviour) * 5000
 
 
+OWNER = "chaos@example.org"
 # What each mailbox does when the mail server as a whole is well.
 CHARACTERS: dict[str, tuple[Behaviour, ...]] = {
+    # Whoever is handed an execution.
+    OWNER: (),
     "ops@example.org": (),
     "dev@example.org": (),
     "lead@example.org": (),
@@ -28,7 +31,8 @@ CHARACTERS: dict[str, tuple[Behaviour, ...]] = {
     "cut@example.org": _changing(Drop(times=1)),
 }
 # Most mail goes to mailboxes that work, as in life.
-ADDRESSES = [*CHARACTERS, *list(CHARACTERS)[:4] * 3]
+_NAMED = [address for address in CHARACTERS if address != OWNER]
+ADDRESSES = [*_NAMED, *_NAMED[:4] * 3]
 
 
 def as_usual(sink: SmtpSink) -> None:

@@ -16,7 +16,7 @@ from alertops.verify.evidence import evidence
 from alertops.verify.promises import Violation
 from deploy.chaos.figures import ON_TIME_SECONDS, Figures, Lateness, Undisturbed
 from deploy.chaos.injector import Fault
-from deploy.local.promises import Mail
+from deploy.local.promises import Message
 
 # Of executions with broken promises, as many are told in full; the others look alike.
 SHOWN = 10
@@ -40,14 +40,15 @@ def _rows(figures: Figures) -> Iterator[tuple[str, object]]:
     yield "seconds", figures.seconds
     yield "alerts raised / accepted", f"{figures.alerts} / {figures.accepted}"
     yield "of them tried again after an error", figures.tried_again
-    yield "acknowledges answered", figures.acknowledged
+    for kind, outcomes in figures.operations.items():
+        yield f"  {kind}", ", ".join(f"{count} {outcome}" for outcome, count in outcomes.items())
     yield "flows edited meanwhile, times", figures.edits.get("made", 0)
     for outcome, count in figures.edits.items():
         if outcome != "made":
             yield f"  edits that were not: {outcome}", count
     yield "executions", figures.executions
     yield "steps fired", figures.steps
-    yield "mails received", figures.mails
+    yield "mails / webhooks received", f"{figures.mails} / {figures.webhooks}"
     yield "faults", figures.faults
     yield "of them the broker wiped", figures.wipes
     yield "faults that did not work as planned", figures.not_as_planned
@@ -58,7 +59,7 @@ def _rows(figures: Figures) -> Iterator[tuple[str, object]]:
     yield "workers that ended by themselves", figures.workers_gave_up
     yield "promises checked, times", figures.checked
     yield from figures.broken.items()
-    yield "explained repeats", f"{figures.explained_repeats} ({figures.share_of_repeats:.2%} of mails)"
+    yield "explained repeats", f"{figures.explained_repeats} ({figures.share_of_repeats:.2%} of messages)"
     yield "lateness, all steps: p50 / p99 / most", _lateness(figures.lateness)
     yield "lateness, in calm: p50 / p99 / most", _lateness(figures.lateness_in_calm)
     yield "worst repair: waited without a fault", f"{figures.worst_repair} s"
@@ -79,21 +80,25 @@ def _lateness(lateness: Lateness) -> str:
 
 
 def explain(
-    session: Session, violations: Sequence[Violation], mails: Sequence[Mail], faults: Sequence[Fault]
+    session: Session, violations: Sequence[Violation], messages: Sequence[Message], faults: Sequence[Fault]
 ) -> Iterator[str]:
-    """Each broken promise; and of the executions concerned, rows, timeline, mails, and the faults near."""
+    """Each broken promise; and of the executions concerned, rows, timeline, messages, and the faults near."""
     yield from (str(violation) for violation in violations)
     for execution_id in list(dict.fromkeys(violation.execution_id for violation in violations))[:SHOWN]:
         yield ""
         yield f"execution {execution_id}"
         lines = evidence(session, execution_id)
         yield from (f"  {line}" for line in lines)
-        for mail in mails:
-            if mail.target.execution == execution_id:
-                spot = f"{mail.target.step}.{mail.target.target}.{mail.attempt}"
-                yield f"  {mail.received_at:%H:%M:%S.%f} mail {spot} to {mail.address} as {mail.message_id}"
+        yield from (f"  {_told(one)}" for one in messages if one.target.execution == execution_id)
         execution = session.get(Execution, execution_id)
         if execution is not None:
             start, end = execution.anchor_at - NEAR, (execution.ended_at or execution.anchor_at) + NEAR
             yield from (f"  fault {f}" for f in faults if f.began_at < end and f.ended_at > start)
         session.rollback()
+
+
+def _told(message: Message) -> str:
+    spot = f"{message.target.step}.{message.target.target}.{message.attempt}"
+    repeat = ", perhaps a repeat" if message.announced else ""
+    at, way = f"{message.received_at:%H:%M:%S.%f}", message.channel
+    return f"{at} {way} {spot} to {message.address} as {message.key}{repeat}"

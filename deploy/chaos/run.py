@@ -16,19 +16,21 @@ from sqlalchemy import func, select
 
 from alertops.models import Attempt, Execution
 from deploy.chaos import undisturbed
-from deploy.chaos.alerts import PlannedAlert, plan_alerts, plan_flows
+from deploy.chaos.alerts import PlannedAlert, plan_alerts, plan_flows, with_machines
 from deploy.chaos.claims import PROMISES as PROMISES_TO_CLIENTS
 from deploy.chaos.claims import check_claims
 from deploy.chaos.clients import Clients
 from deploy.chaos.editors import Editors, check_edits
 from deploy.chaos.figures import Figures, Punctuality, Run, Undisturbed, figures_of
 from deploy.chaos.injector import Injector
+from deploy.chaos.machines import PATHS
+from deploy.chaos.operations import plan_operations, shortest_first
 from deploy.chaos.profiles import Profile
 from deploy.chaos.report import explain
 from deploy.chaos.schedule import KINDS, WIPE, PlannedFault, plan_bursts
 from deploy.chaos.system import SETTINGS, System
 from deploy.local.progress import Report
-from deploy.local.promises import PROMISES, Mail, check_promises
+from deploy.local.promises import PROMISES, check_promises
 
 FLOWS = 12
 PROMISES_CHECKED = PROMISES.keys() | PROMISES_TO_CLIENTS.keys()
@@ -60,13 +62,18 @@ class Plan:
 def make_plan(
     seed: int,
     profile: Profile,
-    base_url: str,
+    system: System,
     only: Collection[str] = (),
     left_out: Mapping[str, str] | None = None,
     *,
     stretch: int = 1,
+    operated: bool = True,
 ) -> Plan:
-    """The same seed and profile give the same flows, alerts and faults; `stretch` makes flows longer."""
+    """The same seed and profile give the same flows, alerts, operations and faults.
+
+    `stretch` makes flows longer. If not `operated`, alerts are raised and answered, and nothing else is done.
+    Where the system has machines, they are told besides.
+    """
     random = Random(seed)  # noqa: S311  repeatable is what it must be
     left_out = left_out or {}
     flows = [
@@ -85,7 +92,14 @@ def make_plan(
     sizes = [profile.executions // count + (i < profile.executions % count) for i in range(count)]
     phases = [plan_alerts(random, flows, size, f"{seed}-{i}") for i, size in enumerate(sizes)]
     steady = undisturbed.plan(profile.undisturbed_seconds, FLOWS, f"{seed}")
-    clients = Clients(base_url, [*flows, undisturbed.FLOW])
+    # With chances of its own: what is done leaves flows, alerts and faults as they are.
+    chances = Random(f"{seed} and beside")  # noqa: S311
+    if system.machines is not None:
+        flows = with_machines(chances, flows, [system.machines.url(path) for path in PATHS])
+    alerts = [alert for phase in phases for alert in phase] if operated else []
+    operations = plan_operations(chances, flows, alerts)
+    base_url = system.fleet.api_url
+    clients = Clients(base_url, [*flows, undisturbed.FLOW], operations, shortest_first(flows))
     # Not the flow of the steady rate, which is measured.
     editors = Editors(base_url, clients.token, clients.flow_ids[:FLOWS], seed)
     return Plan(seed, profile, steady, bursts, clients, editors, phases, left_out)
@@ -128,7 +142,7 @@ def play(
             with _raising(plan.clients, alerts, seconds):
                 injector.burst(burst)
                 time.sleep(plan.profile.calm_seconds)
-            report(f"{len(system.sink.messages)} mails so far")
+            report(f"{len(system.received)} messages so far")
     except BaseException:
         plan.clients.stop()
         raise
@@ -150,7 +164,8 @@ def _raising(clients: Clients, alerts: list[PlannedAlert], seconds: float) -> It
 def _settle(system: System, seconds: float) -> None:
     """Wait until nothing is left to do; what is not done then is for the verdict."""
     deadline = time.monotonic() + seconds
-    open_ = select(func.count()).select_from(Execution).where(Execution.status == "running")
+    goes_on = Execution.status.in_(("running", "snoozed"))
+    open_ = select(func.count()).select_from(Execution).where(goes_on)
     sending = select(func.count()).select_from(Attempt).where(Attempt.finished_at.is_(None))
     while time.monotonic() < deadline:
         with system.sessions() as session:
@@ -176,9 +191,10 @@ def judge_run(
         seconds=seconds,
         recovery=RECOVERY,
         history=plan.clients.history,
+        asked=plan.clients.asked,
         edits=plan.editors.outcomes,
         undone=undone,
-        mails=[Mail.read(received.received_at, received.message) for received in system.sink.alerts],
+        messages=system.received,
         faults=sorted(injector.faults, key=lambda fault: fault.began_at),
         workers_gave_up=system.workers_gave_up,
         undisturbed=measured,
@@ -187,9 +203,12 @@ def judge_run(
     calm = run.calm
     with system.sessions() as session:
         verdict = check_promises(
-            session, run.mails, deadline=lambda due_at: calm.deadline(due_at, REPAIRED_WITHIN)
+            session,
+            run.messages,
+            deadline=lambda due_at: calm.deadline(due_at, REPAIRED_WITHIN),
+            channels=("email", "webhook"),
         )
-        check_claims(verdict, session, run.history, LEASE)
-        for line in (*undone, *explain(session, verdict.violations, run.mails, run.faults)):
+        check_claims(verdict, session, run.history, run.asked, LEASE)
+        for line in (*undone, *explain(session, verdict.violations, run.messages, run.faults)):
             console.print(line, markup=False, highlight=False, soft_wrap=True)
         return figures_of(run, verdict, Punctuality.read(session))

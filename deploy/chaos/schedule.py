@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-from deploy.chaos import clock
+from deploy.chaos import clock, machines
 
 WIPE = "broker wiped"
 CLOCK_AHEAD, CLOCK_BEHIND = "clock ahead", "clock behind"
 HOSTS = ("a", "b")
-WORKERS = ("fire@a", "fire@b", "send@a", "send@b")
+WORKERS = ("fire@a", "fire@b", "send@a", "send@b", "hook@a", "hook@b")
 LINKS = tuple(f"{who}-{what}" for who in ("a", "b", "api") for what in ("broker", "database"))
-QUEUES = ("fire", "send.email")
+QUEUES = ("fire", "send.email", "send.webhook")
 # Where most wake-ups are at any time: workers hold at once whatever comes out.
 DELAY_QUEUES = ("celery_delayed_0", "celery_delayed_1", "celery_delayed_2")
 # Places of the protocol that every alert comes by, or most do (`alertops/faults.py`).
@@ -67,6 +67,7 @@ KINDS: dict[str, tuple[tuple[str, ...], tuple[float, float]]] = {
     "mail server hangs": (("mail",), (2, 6)),
     "mail server refuses": (("mail",), (2, 6)),
     "mail server drops": (("mail",), (2, 6)),
+    "machines fail": (tuple(machines.FAILURES), (2, 6)),
     WIPE: (("broker",), (0.5, 2)),
 }
 

@@ -22,12 +22,14 @@ from sqlalchemy.orm import Session, sessionmaker
 from alertops.db import session_factory
 from alertops.faults import ALLOWED, FAULT, ONCE, Action, Fault, Point
 from alertops.schema import migrate
-from deploy.chaos.mailboxes import as_usual
+from deploy.chaos import machines, mailboxes
 from deploy.chaos.proxy import Link, Network
 from deploy.chaos.schedule import POINTS, STRIKES
 from deploy.local.errors import LocalStackError
 from deploy.local.fleet import CHECKOUT, Fleet
+from deploy.local.hook_sink import HookSink
 from deploy.local.progress import Report
+from deploy.local.promises import Message
 from deploy.local.service import Service
 from deploy.local.smtp_sink import SmtpSink
 from deploy.local.stack import Addresses, PrivateStack
@@ -43,6 +45,8 @@ SETTINGS: Mapping[str, str] = {
     "ALERTOPS_RECOVERY_TICK_SECONDS": "5",
     "ALERTOPS_RECOVERY_GRACE_SECONDS": "2",
     "ALERTOPS_CANARY_SECONDS": "2",
+    # Where the machines of a run are.
+    "ALERTOPS_WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8",
     "ALERTOPS_ACCESS_TOKEN_SECONDS": "86400",  # nosec B105  a duration
     # As in production; the console's format takes a multiple of the time.
     "ALERTOPS_LOG_FORMAT": "json",
@@ -55,7 +59,10 @@ GAVE_UP = "Unrecoverable error"  # as Celery says it
 
 @dataclass(frozen=True)
 class System:
-    """All that runs, for faults to be done to and figures to be read from."""
+    """All that runs, for faults to be done to and figures to be read from.
+
+    Without `machines` no flow has webhooks, and no worker posts any.
+    """
 
     stack: PrivateStack
     fleet: Fleet
@@ -64,6 +71,7 @@ class System:
     sessions: sessionmaker[Session]
     celery: Celery
     struck: Path
+    machines: HookSink | None = None
 
     @property
     def services(self) -> list[Service]:
@@ -82,6 +90,13 @@ class System:
         for service in self.services:
             service.environment = {**service.environment, **armed}
         _connect(self.fleet, self.links, self.stack.addresses)
+
+    @property
+    def received(self) -> list[Message]:
+        """Every alert that came to a mailbox or a machine."""
+        mailed = [Message.mailed(one.received_at, one.message) for one in self.sink.alerts]
+        hooks = self.machines.received if self.machines else ()
+        return [*mailed, *(Message.posted(one.received_at, one.url, one.headers, one.body) for one in hooks)]
 
     def worker(self, name: str) -> Service:
         return next(worker for worker in self.fleet.workers if worker.name == name)
@@ -164,21 +179,26 @@ def system_on(
     checkout: Path = CHECKOUT,
     statements: Sequence[str] = (),
     exposed: bool = True,
+    webhooks: bool = True,
 ) -> Iterator[System]:
-    """The fleet without Flower, the links and a mail server, on servers that are up.
+    """The fleet without Flower, the links, a mail server and machines, on servers that are up.
 
     The fleet runs the sources of `checkout`, on a database that was migrated by our own, and then
     changed by `statements`. Without `exposed` nothing lies between it and its servers yet.
     """
-    with Network() as network, SmtpSink() as sink:
-        as_usual(sink)
+    with Network() as network, SmtpSink() as sink, HookSink() as hooks:
+        mailboxes.as_usual(sink)
+        machines.as_usual(hooks)
         addresses = stack.addresses
         _migrate(addresses.database_url, statements)
         links = _links(network, addresses)
-        fleet = Fleet(root, addresses, smtp_port=sink.port, extra=SETTINGS, checkout=checkout)
+        fleet = Fleet(
+            root, addresses, smtp_port=sink.port, extra=SETTINGS, checkout=checkout, webhooks=webhooks
+        )
         sessions = session_factory(addresses.database_url)
         celery = Celery(broker=addresses.broker_url, set_as_current=False)
-        system = System(stack, fleet, sink, links, sessions, celery, root / "struck")
+        told = hooks if webhooks else None
+        system = System(stack, fleet, sink, links, sessions, celery, root / "struck", told)
         try:
             report("Starting the API and two worker hosts ...")
             if exposed:

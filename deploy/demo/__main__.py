@@ -26,7 +26,7 @@ from deploy.local.client import Client
 from deploy.local.errors import LocalStackError
 from deploy.local.fleet import Fleet
 from deploy.local.progress import Report
-from deploy.local.promises import Mail, Verdict, check_promises
+from deploy.local.promises import Message, Verdict, check_promises
 from deploy.local.smtp_sink import SmtpSink
 from deploy.local.stack import Addresses, stack_from_environment
 
@@ -89,7 +89,7 @@ def _play(console: Console, fleet: Fleet, sink: SmtpSink, tell: Report) -> tuple
 
 def _check(database_url: str, sink: SmtpSink, ids: Sequence[UUID]) -> Verdict:
     """Hold the rows against what the mail server received."""
-    mails = [Mail.read(received.received_at, received.message) for received in sink.alerts]
+    mails = [Message.mailed(received.received_at, received.message) for received in sink.alerts]
     with session_factory(database_url)() as session:
         return check_promises(session, mails, ids)
 

@@ -46,6 +46,9 @@ class Client:
             f"{self._api}/auth/verify-email", json={"token": token}, timeout=TIMEOUT_SECONDS
         ).raise_for_status()
 
+    def user_id(self) -> str:
+        return str(self._get("/me")["id"])
+
     def memberships(self) -> list[dict[str, Any]]:
         return list(self._get("/me")["memberships"])
 
@@ -86,6 +89,10 @@ class Client:
 
     def acknowledge(self, execution_id: str) -> dict[str, Any]:
         return self._post(f"/executions/{execution_id}/acknowledge", {})
+
+    def operate(self, execution_id: str, operation: str, **body: Any) -> dict[str, Any]:
+        """Any operation of `docs/operations.md`, by the last part of its route."""
+        return self._post(f"/executions/{execution_id}/{operation}", body)
 
     def snooze(self, execution_id: str, seconds: int) -> dict[str, Any]:
         return self._post(f"/executions/{execution_id}/snooze", {"for_seconds": seconds})

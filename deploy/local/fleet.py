@@ -11,7 +11,9 @@ The fleet belongs to a root folder, as the servers of `stack` do: the addresses 
 keys that sign its tokens and links are remembered there, its logs are in `log/`.
 """
 
+import hashlib
 import os
+from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -187,6 +189,7 @@ class Fleet(Processes):
             "ALERTOPS_PUBLIC_URL": self._url("api"),
             "ALERTOPS_JWT_KEYS_FILE": str(self._signing_keys),
             "ALERTOPS_LINK_KEYS": self._identity.password,
+            "ALERTOPS_SECRETS_KEYS": _secrets_key(self._identity.password),
             "ALERTOPS_LOG_FORMAT": "console",
             # Flower's API is open, and Flower listens on 127.0.0.1 alone.
             "FLOWER_UNAUTHENTICATED_API": "true",
@@ -260,3 +263,8 @@ class Fleet(Processes):
                 return False
 
         return ready
+
+
+def _secrets_key(password: str) -> str:
+    """A key of the form that sealing takes, the same in each life of the fleet."""
+    return urlsafe_b64encode(hashlib.sha256(f"secrets {password}".encode()).digest()).decode()

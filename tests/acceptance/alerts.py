@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from alertops.db import database_now
 from alertops.models import Attempt, Execution, Step
 from deploy.local.client import Client
-from deploy.local.promises import Mail, Verdict, check_promises
+from deploy.local.promises import Message, Verdict, check_promises
 from deploy.local.smtp_sink import Received, SmtpSink
 from tests.measured import LATENESS, MEASURED
 
@@ -87,7 +87,7 @@ class Alerts:
         """Check every promise for these alerts, or all that were raised; tells what was found."""
         ids = [alert.id for alert in (self.raised if of is None else of)]
         mails = [
-            Mail.read(received.received_at, received.message)
+            Message.mailed(received.received_at, received.message)
             for received in self.sink.alerts
             if UUID(received.alertops("Execution")) in ids
         ]

@@ -11,24 +11,19 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
-from uuid import UUID, uuid4
 
 import pytest
 
-from alertops.models import Attempt, Execution, Step
-from alertops.verify.promises import Verdict
 from deploy.chaos import undisturbed
-from deploy.chaos.alerts import plan_alerts, plan_flows
+from deploy.chaos.alerts import plan_alerts, plan_flows, with_machines
 from deploy.chaos.calm import Calm
-from deploy.chaos.claims import judge_claims
-from deploy.chaos.clients import Raised
 from deploy.chaos.clock import Clock, why_not
 from deploy.chaos.figures import Undisturbed
+from deploy.chaos.operations import Kind, plan_operations
 from deploy.chaos.profiles import PROFILES
 from deploy.chaos.proxy import Link, Network
 from deploy.chaos.schedule import KINDS, WIPE, plan_bursts
@@ -72,7 +67,10 @@ def test_promises_are_kept_under_faults(tmp_path: Path) -> None:
     assert figures["edits"]["made"] > 20, "flows were to be edited in flight"
     assert figures["steps"] > 300
     assert figures["mails"] > 300
-    assert figures["faults"] == 36
+    assert figures["webhooks"] > 50
+    for kind in set(Kind) - {Kind.ACKNOWLEDGE}:
+        assert figures["operations"][kind].get("done"), figures["operations"]
+    assert figures["faults"] == PROFILES["short"].faults
     assert figures["not_as_planned"] == 0, done.stdout
     assert figures["workers_gave_up"] == 0, "a worker needed a supervisor"
     assert len(figures["faults_by_kind"]) >= 10
@@ -88,7 +86,10 @@ def test_seed_decides_alerts_and_faults() -> None:
     def plan(seed: int) -> object:
         random = Random(seed)  # noqa: S311
         flows = plan_flows(random, 4, 2, 4)
-        return flows, plan_alerts(random, flows, 50, "x"), plan_bursts(random, 30, 2, size=10, seconds=20)
+        alerts = plan_alerts(random, flows, 50, "x")
+        told = with_machines(random, flows, ["http://127.0.0.1/a", "http://127.0.0.1/b"])
+        done = plan_operations(random, flows, alerts)
+        return told, alerts, done, plan_bursts(random, 30, 2, size=10, seconds=20)
 
     assert plan(1) == plan(1)
     assert plan(1) != plan(2)
@@ -238,76 +239,3 @@ class TestCalm:
     )
     def test_recovery_is_not_calm_yet(self, moment: float, calm: bool) -> None:
         assert self.calm.is_calm(at(moment), timedelta(seconds=5)) is calm
-
-
-class TestClaims:
-    """What clients were told: an alert accepted at 1 s, acknowledged at 12 s."""
-
-    flow = uuid4()
-
-    def execution(self, **changes: object) -> Execution:
-        usual = {"id": UUID(int=1), "dedup_key": "a", "flow_id": self.flow, "created_at": at(0.5)}
-        usual |= {"revision_number": 3}
-        return Execution(**usual | {"acknowledged_at": at(11.9), "ended_at": None} | changes)
-
-    def raised(self) -> Raised:
-        return Raised(
-            *(1, "a", str(self.flow), at(0), at(1), UUID(int=1), 3),
-            answer_began_at=at(11),
-            acknowledged_at=at(12),
-        )
-
-    def broken(self, raised: Raised, *rows: Execution | Step | Attempt) -> set[str]:
-        verdict = Verdict()
-        executions = [row for row in rows if isinstance(row, Execution)]
-        steps = [row for row in rows if isinstance(row, Step)]
-        attempts = [row for row in rows if isinstance(row, Attempt)]
-        judge_claims(verdict, [raised], executions, steps, attempts, lease=LEASE)
-        return {violation.promise for violation in verdict.violations}
-
-    def attempt(self, **changes: object) -> Attempt:
-        usual = {"execution_id": UUID(int=1), "step_number": 1, "target_number": 1, "number": 1}
-        return Attempt(**usual | {"lease_until": at(16), "transmit_at": at(11)} | changes)
-
-    def test_nothing_is_broken_when_all_is_kept(self) -> None:
-        fired = Step(execution_id=UUID(int=1), number=1, fired_at=at(10))
-        assert not self.broken(self.raised(), self.execution(), fired, self.attempt())
-
-    def test_alert_that_is_not_there_is_seen(self) -> None:
-        assert self.broken(self.raised()) == {"accepted", "answered"}
-
-    def test_execution_of_another_alert_is_seen(self) -> None:
-        assert "accepted" in self.broken(self.raised(), self.execution(dedup_key="b"))
-
-    def test_execution_that_went_over_to_another_revision_is_seen(self) -> None:
-        assert self.broken(self.raised(), self.execution(revision_number=4)) == {"frozen"}
-
-    def test_second_execution_is_seen_unless_the_first_was_over(self) -> None:
-        second = self.execution(id=UUID(int=2), created_at=at(5))
-        assert "one execution" in self.broken(self.raised(), self.execution(), second)
-        assert not self.broken(self.raised(), self.execution(ended_at=at(4)), second)
-
-    def test_second_execution_began_when_it_was_written(self) -> None:
-        """Its transaction, and with it `created_at`, may have begun while the first was open."""
-        first, second = self.execution(ended_at=at(4)), self.execution(id=UUID(int=2), created_at=at(3))
-        for inserted, broken in ((at(4.5), False), (at(3.5), True)):
-            verdict, when = Verdict(), {second.id: inserted}
-            rows = ([first, second], [], [])
-            judge_claims(verdict, [self.raised()], *rows, lease=LEASE, inserted=when)
-            assert bool(verdict.violations) is broken
-
-    @pytest.mark.parametrize("when", [None, at(12.5)])
-    def test_acknowledge_that_was_answered_too_soon_is_seen(self, when: datetime | None) -> None:
-        assert self.broken(self.raised(), self.execution(acknowledged_at=when)) == {"answered"}
-
-    def test_acknowledge_that_got_no_answer_promises_nothing(self) -> None:
-        raised = replace(self.raised(), acknowledged_at=None)
-        assert not self.broken(raised, self.execution(acknowledged_at=None))
-
-    def test_activity_after_the_answer_is_seen(self) -> None:
-        late_step = Step(execution_id=UUID(int=1), number=2, fired_at=at(12.1))
-        assert self.broken(self.raised(), self.execution(), late_step) == {"unclaimed"}
-        late_claim = self.attempt(lease_until=at(18.1), transmit_at=None)
-        assert self.broken(self.raised(), self.execution(), late_claim) == {"unclaimed"}
-        late_send = self.attempt(transmit_at=at(12.1))
-        assert self.broken(self.raised(), self.execution(), late_send) == {"unclaimed"}

@@ -13,7 +13,7 @@ from alertops.escalation.flow import Flow, Node, OnUnknown
 from alertops.escalation.plan import Course
 from alertops.models import Attempt, Execution, Step, Timer
 from alertops.verify.history import History, Span, Stretch, within
-from deploy.local.promises import Mail, Target, Verdict, judge
+from deploy.local.promises import Message, Target, Verdict, judge
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 PATIENCE = timedelta(seconds=2)
@@ -42,7 +42,7 @@ class Seen:
     """All that is known of one execution, from both sides."""
 
     history: History
-    mails: list[Mail]
+    mails: list[Message]
 
     @property
     def steps(self) -> Sequence[Step]:
@@ -93,7 +93,7 @@ def kept() -> Seen:
         for n in (1, 2)
     ]
     mails = [
-        Mail(at(10 * n + 0.2), f"<{n}@test>", Target(execution.id, n, 1), 1, f"{n}@example.org")
+        Message(at(10 * n + 0.2), f"<{n}@test>", Target(execution.id, n, 1), 1, f"{n}@example.org")
         for n in (1, 2)
     ]
     history = History(
@@ -245,6 +245,12 @@ def forget_a_timer(seen: Seen) -> Seen:
     return replace(seen, history=replace(seen.history, timers=[timer]))
 
 
+def forget_a_snooze(seen: Seen) -> Seen:
+    """Its timer has fired, and nothing has come of it."""
+    seen.history.execution.status, seen.history.execution.snoozed_until = "snoozed", at(50)
+    return seen
+
+
 def come_back(seen: Seen, *, to: str = "2", due: float = 40) -> Seen:
     """Nobody resolved it: at 40 s the node that had fired last fires again."""
     course = Course(at(20), at(40))
@@ -294,6 +300,20 @@ def hand_it_on(seen: Seen, since: float) -> Seen:
     return replace(seen, history=replace(seen.history, stretches=[*seen.history.stretches, taken_over]))
 
 
+def rebase(seen: Seen, anchor: float, first_step: int = 1) -> Seen:
+    """At 21 s it goes on with the newest revision, before its third step."""
+    onto = Stretch(3, first_step, FLOW, Course(at(anchor), at(21)), at(21), reason="rebased")
+    return replace(seen, history=replace(seen.history, stretches=[*seen.history.stretches, onto]))
+
+
+def rebase_from_then_on(seen: Seen) -> Seen:
+    return rebase(seen, 21)
+
+
+def rebase_as_if_nothing_had_fired(seen: Seen) -> Seen:
+    return rebase(seen, 0, first_step=3)
+
+
 def send_what_was_left_behind(seen: Seen) -> Seen:
     return hand_it_on(seen, 20.15)
 
@@ -316,8 +336,11 @@ def send_what_was_left_behind(seen: Seen) -> Seen:
         pytest.param(fire(1, 20.2), "ordered", id="a step that was overtaken"),
         pytest.param(fire(2, 26), "silent", id="a step after the acknowledge"),
         pytest.param(forget_a_timer, "timed", id="a timer that was forgotten"),
+        pytest.param(forget_a_snooze, "timed", id="a snooze that was forgotten"),
         pytest.param(come_back_to_another, "planned", id="coming back to another node"),
         pytest.param(come_back_late, "undrifted", id="coming back at another time"),
+        pytest.param(rebase_from_then_on, "undrifted", id="a rebase that counts anew"),
+        pytest.param(rebase_as_if_nothing_had_fired, "undrifted", id="a rebase that begins anew"),
         pytest.param(send_what_was_left_behind, "silent", id="a send of what was left behind"),
         pytest.param(drift, "undrifted", id="a due time that drifted"),
         pytest.param(skip_a_node, "planned", id="a skipped node"),
@@ -325,12 +348,12 @@ def send_what_was_left_behind(seen: Seen) -> Seen:
         pytest.param(skip_a_step, "planned", id="a skipped step"),
         pytest.param(mail(1, 9), "not early", id="an early mail"),
         pytest.param(mail(1, 12), "once", id="a mail sent twice"),
-        pytest.param(mail(1, 12, message_id="<other@test>"), "one Message-ID", id="twice, under another key"),
+        pytest.param(mail(1, 12, key="<other@test>"), "one key", id="twice, under another key"),
         pytest.param(mail(1, 12, attempt=2), "known", id="a mail of no attempt"),
         pytest.param(mail(2, 26), "once", id="sent again after the acknowledge"),
         pytest.param(transmit_after_the_answer, "silent", id="a mail after the acknowledge"),
         pytest.param(record_a_send_after_the_answer, "silent", id="a send after the acknowledge"),
-        pytest.param(second_mail(message_id="<1@test>"), "own Message-ID", id="a Message-ID used twice"),
+        pytest.param(second_mail(key="<1@test>"), "own key", id="a Message-ID used twice"),
         pytest.param(second_mail(address="stranger@example.org"), "addressed", id="a mail that went astray"),
         pytest.param(tell_another_team, "addressed", id="another team's address"),
     ],
@@ -347,10 +370,25 @@ def test_step_that_waited_when_it_was_handed_on_is_no_broken_promise() -> None:
     assert not broken(hand_it_on(kept(), 24))
 
 
-def test_repeat_that_was_announced_is_no_broken_promise() -> None:
-    seen = mail(1, 12)(kept())
+@pytest.mark.parametrize(
+    ("first", "second", "promises"),
+    [(False, True, set()), (False, False, {"once"}), (True, True, set())],
+)
+def test_repeat_is_no_broken_promise_if_it_says_so(first: bool, second: bool, promises: set[str]) -> None:
+    """The row knows that it may be one; which of the two came first depends on who was paused."""
+    seen = mail(1, 12, announced=second)(kept())
     seen.attempts[0].claim_number, seen.attempts[0].may_repeat = 2, True
-    assert not broken(seen)
+    seen.mails[0] = replace(seen.mails[0], announced=first)
+    assert broken(seen) == promises
+
+
+def test_webhook_that_was_lost_is_seen_by_whoever_has_the_webhooks() -> None:
+    seen, url = kept(), "https://hooks.example.org/a"
+    seen.attempts[1].channel, seen.attempts[1].address = "webhook", url
+    verdicts = [Verdict(), Verdict()]
+    judge(verdicts[0], seen.history, seen.mails[:1])
+    judge(verdicts[1], seen.history, seen.mails[:1], ("email", "webhook"))
+    assert ["received" in str(verdict.broken) for verdict in verdicts] == [False, True]
 
 
 def test_failure_with_its_retry_is_no_broken_promise() -> None:
@@ -358,6 +396,10 @@ def test_failure_with_its_retry_is_no_broken_promise() -> None:
     retry = Attempt(**{name: getattr(seen.attempts[0], name) for name in ATTEMPT} | {"number": 2})
     rows = replace(seen.history, attempts=[*seen.attempts, retry])
     assert not broken(replace(seen, history=rows))
+
+
+def test_rebase_that_counts_as_before_is_no_broken_promise() -> None:
+    assert not broken(rebase(kept(), 0))
 
 
 def test_step_that_is_brought_forward_is_no_broken_promise() -> None:

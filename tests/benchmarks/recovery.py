@@ -1,4 +1,5 @@
-"""How long until an emptied broker is filled again? `python -m tests.benchmarks.recovery [N ...]`
+"""How long until an emptied broker is filled again? A part of the run of all benchmarks; and, for any numbers
+of steps, `python -m tests.benchmarks.recovery [N ...]`.
 
 N executions wait, each with one step that comes due in one to two hours, and the broker has never seen
 any of them. One recovery run dispatches them all; the time, and by how much the process grew meanwhile.
@@ -9,8 +10,9 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 from uuid import uuid4
@@ -32,6 +34,10 @@ from deploy.local.stack import PrivateStack
 from tasks.depths import QueueDepths
 from tasks.epoch import MarkerQueue
 from tasks.publisher import ConfirmingPublisher
+from tests.benchmarks.benchmark import Benchmark, Turn
+from tests.benchmarks.figures import OURS, Sample
+from tests.benchmarks.sizes import Sizes
+from tests.benchmarks.stage import Stage
 
 ROOT = Path(".local/bench-recovery")
 SIZES = (1_000, 10_000, 100_000)
@@ -73,19 +79,42 @@ class Measured(NamedTuple):
     grown_mib: float
 
 
+@contextmanager
+def turns(stage: Stage, sizes: Sizes) -> Iterator[Sequence[Turn]]:
+    # The first run imports and connects; its time and memory are not those of the rows.
+    measure(stage.stack, 10)
+    # The largest takes as long as all the others together, and shows by itself how it grows.
+    most = max(sizes.waiting)
+    yield [
+        Turn(f"{rows:,} waiting", partial(_samples, stage.stack, rows), rounds=1 if rows == most else None)
+        for rows in sizes.waiting
+    ]
+
+
+BENCHMARK = Benchmark("recovery", "An emptied broker is filled again", turns)
+
+
+def _samples(stack: PrivateStack, rows: int) -> Iterator[Sample]:
+    _, seconds, used, grown = measure(stack, rows)
+    case = f"{rows:,} waiting"
+    yield Sample(OURS, "until all were dispatched", seconds, "s", case)
+    yield Sample(OURS, "steps dispatched", rows / seconds, "/s", case)
+    yield Sample(OURS, "CPU a step", used * 1000 / rows, "ms", case)
+    yield Sample(OURS, "memory more at its peak", grown, "MiB", case)
+
+
 def main() -> None:
     configure_logging("console", "WARNING")
     sizes = [int(size) for size in sys.argv[1:]] or SIZES
     with PrivateStack(ROOT, report=console.log) as stack:
         # The first run imports and connects; its time and memory are not those of the rows.
-        _measure(stack, 100)
-        results = [_measure(stack, size) for size in sizes]
+        measure(stack, 100)
+        results = [measure(stack, size) for size in sizes]
     console.print(_table(results))
 
 
-def _measure(stack: PrivateStack, rows: int) -> Measured:
+def measure(stack: PrivateStack, rows: int) -> Measured:
     """One run on a database and a vhost of its own."""
-    console.log(f"{rows:,} waiting steps ...")
     name = f"recovery_{uuid4().hex[:8]}"
     database_url = create_database(stack.addresses.database_url, name)
     app = Celery(broker=stack.rabbitmq.create_vhost(name))

@@ -111,3 +111,31 @@ def test_a_rebase_is_shown_before_it_is_done(terminal: Terminal, server: Recorde
     server.then(ANSWER)
     assert terminal.json("rebase", ID, "--yes") == ANSWER
     assert server.asked[-1].body == {"apply": True, "revision": 3}
+
+
+MANY = {"changed": [ID], "unchanged": [], "more": False}
+
+
+@pytest.mark.parametrize(("name", "operation"), [("ack", "acknowledge"), ("resolve", "resolve")])
+def test_many_are_answered_at_once(terminal: Terminal, server: Recorded, name: str, operation: str) -> None:
+    server.say(200, {"id": ID, "name": "Team"})
+    server.then(MANY)
+    words = ["--severity", "info", "--before", "2026-01-31T12:00:00+02:00", "--note", "a drill", "--team", ID]
+    assert terminal.json("executions", name, *words, "--yes") == MANY
+    wanted = {"severity": "info", "created_before": "2026-01-31T10:00:00Z", "note": "a drill"}
+    assert server.asked[-1] == Asked("POST", f"/teams/{ID}/executions/{operation}", {}, wanted)
+
+
+def test_the_next_hundred_is_not_asked_for_unseen(terminal: Terminal, server: Recorded) -> None:
+    server.say(200, {"id": ID, "name": "Team"})
+    server.then({**MANY, "more": True})
+    told = terminal.text("executions", "ack", "--status", "running", "--team", ID, "--yes")
+    assert told == "1 changed, 0 were so already. There are more: ask again.\n"
+    assert [asked.method for asked in server.asked].count("POST") == 1
+
+
+@pytest.mark.parametrize("words", [["--team", ID, "--yes"], ["--status", "running", "--team", ID]])
+def test_many_are_not_answered_by_mistake(terminal: Terminal, server: Recorded, words: list[str]) -> None:
+    server.say(200, {"id": ID, "name": "Team"})
+    terminal.text("executions", "ack", *words, exit_code=2)
+    assert "POST" not in [asked.method for asked in server.asked]

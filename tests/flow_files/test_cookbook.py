@@ -11,7 +11,8 @@ import pytest
 from alertops.escalation.diff import diff
 from alertops.escalation.flow import flow_to_json
 from alertops.escalation.plan import Course, plan
-from alertops.escalation.preview import Target, preview
+from alertops.escalation.preview import preview
+from alertops.escalation.rows import Target
 from alertops.escalation.states import ExecutionStatus
 from alertops.flow_files.definition import content_of, definition_of, flow_of
 from alertops.flow_files.read import read_flow, read_flow_file

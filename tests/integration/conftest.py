@@ -78,9 +78,9 @@ def sessions(all_sessions: sessionmaker[Session]) -> sessionmaker[Session]:
     with all_sessions() as session:
         connection = session.connection()
         # Nobody may empty the audit log; but a test begins with an empty one.
-        connection.exec_driver_sql("ALTER TABLE audit_log DISABLE TRIGGER append_only")
+        connection.exec_driver_sql("ALTER TABLE audit_log DISABLE TRIGGER USER")
         connection.exec_driver_sql("; ".join(f"DELETE FROM {table}" for table in tables))
-        connection.exec_driver_sql("ALTER TABLE audit_log ENABLE TRIGGER append_only")
+        connection.exec_driver_sql("ALTER TABLE audit_log ENABLE TRIGGER USER")
         session.commit()
     return all_sessions
 

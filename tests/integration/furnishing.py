@@ -19,11 +19,13 @@ from alertops.models import (
     Flow,
     FlowNode,
     FlowRevision,
+    GoneWebhook,
     Integration,
     Invitation,
     Letter,
     LoginSession,
     MailToken,
+    MaintenanceWindow,
     Membership,
     Outsider,
     Step,
@@ -31,6 +33,7 @@ from alertops.models import (
     TimelineEntry,
     Timer,
     User,
+    WebhookSecret,
 )
 
 
@@ -63,6 +66,16 @@ def furnish(session: Session, name: str) -> Tenant:
             ApiKey(
                 team_id=team.id, name=name, prefix=name, hash=_hash(), scopes=["read"], created_by=user.id
             ),
+            MaintenanceWindow(
+                team_id=team.id,
+                name=name,
+                mode="hold",
+                starts_at=datetime.now(UTC),
+                ends_at=_soon(),
+                created_by=user.id,
+            ),
+            GoneWebhook(team_id=team.id, url_hash=_hash(), shown_url=name, said="410 Gone"),
+            WebhookSecret(team_id=team.id, prefix=name, sealed="-", created_by=user.id),
             AuditEntry(
                 team_id=team.id,
                 actor_kind="user",

@@ -13,6 +13,8 @@ from alertops.channels.base import Channel
 from alertops.channels.dial import Address
 from alertops.channels.resolver import LookUp, Resolver
 from alertops.channels.webhook import WebhookChannel, WebhookSettings
+from alertops.secret_box import SecretBox
+from tests.api_environment import SECRETS_KEY
 
 PUBLIC_URL = "https://alertops.test"
 # Where the receivers of tests are; nothing else of this machine's networks is allowed.
@@ -24,7 +26,9 @@ def channel(
 ) -> Channel:
     networks = (ip_network(allowed),) if allowed else ()
     settings = WebhookSettings(networks, str(ca_file) if ca_file else None)
-    return WebhookChannel(settings, PUBLIC_URL, Resolver(look_up) if look_up else None)
+    return WebhookChannel(
+        settings, PUBLIC_URL, SecretBox([SECRETS_KEY]), Resolver(look_up) if look_up else None
+    )
 
 
 def found(*addresses: str, port: int = 0) -> list[Address]:

@@ -12,7 +12,7 @@ from sqlalchemy import literal, true
 from sqlalchemy.orm import Session
 from werkzeug.routing import Rule
 
-from alertops.models import Outsider
+from alertops.models import GoneWebhook, Outsider
 from alertops.services import pages
 from alertops.services.access import door
 from tests.integration.api_client import API, Person, a_flow, a_node, assert_problem, person, row_counts
@@ -22,6 +22,12 @@ AN_EVENT: dict[str, Any] = {
     "payload": {"summary": "disk full", "source": "db1", "severity": "critical"},
 }
 # What a route needs in its body to get past validation; a new route with a body must be added here.
+MAINTENANCE = {
+    "name": "mine",
+    "mode": "drop",
+    "starts_at": "2099-01-01T00:00:00Z",
+    "ends_at": "2099-01-02T00:00:00Z",
+}
 BODIES: dict[str, Any] = {
     "flows.create": a_flow(),
     "preview.show_unsaved": a_flow(),
@@ -47,6 +53,7 @@ BODIES: dict[str, Any] = {
     "members.change": {"role": "viewer"},
     "members.hand_over_team": {"user_id": str(uuid4())},
     "api_keys.create": {"name": "mine", "scopes": ["manage"]},
+    "maintenance.declare": MAINTENANCE,
 }
 # For people who are not logged in; by the token of a mail, if by anything.
 PUBLIC = {"auth", "received_invitations", "addressed"}
@@ -88,7 +95,8 @@ def ids(app: Flask, session: Session) -> dict[str, Any]:
     node = flow["nodes"][0]["id"]
     invitation = ann.make(f"/teams/{team}/invitations", {"email": "ben@example.org", "role": "member"})["id"]
     outsider = Outsider(team_id=UUID(team), address="else@example.org")
-    session.add(outsider)
+    gone = GoneWebhook(team_id=UUID(team), url_hash=b"-" * 32, shown_url="https://x/…", said="410 Gone")
+    session.add_all([outsider, gone])
     session.commit()
     return {
         "team_id": team,
@@ -96,6 +104,7 @@ def ids(app: Flask, session: Session) -> dict[str, Any]:
         "node_id": node,
         "invitation_id": invitation,
         "outsider_id": str(outsider.id),
+        "gone_id": str(gone.id),
         "execution_id": execution,
         "number": 1,
         "integration_id": ann.make(
@@ -104,6 +113,8 @@ def ids(app: Flask, session: Session) -> dict[str, Any]:
         "session_id": str(ann.session_id),
         "user_id": str(ann.id),
         "key_id": ann.make(f"/teams/{team}/api-keys", {"name": "CI", "scopes": ["trigger"]})["id"],
+        "window_id": ann.make(f"/teams/{team}/maintenance-windows", MAINTENANCE)["id"],
+        "secret_id": ann.make(f"/teams/{team}/webhook-secrets", {})["id"],
     }
 
 

@@ -20,7 +20,8 @@ from sqlalchemy import select, text
 from alertops.channels.base import Certainty, ChannelError, Notification
 from alertops.db import database_now
 from alertops.escalation.flow import Flow, Node, OnFailure, OnUnknown, RetryPolicy
-from alertops.escalation.preview import Entry, Target, WhatIf, preview
+from alertops.escalation.preview import Entry, WhatIf, preview
+from alertops.escalation.rows import Target
 from alertops.models import Attempt, Step, TimelineEntry, Timer
 from alertops.services.acknowledge import acknowledge
 from alertops.services.fire_timer import fire_timer

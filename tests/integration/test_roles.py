@@ -15,7 +15,18 @@ from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
 from alertops.db import Base
-from alertops.models import ApiKey, Flow, Integration, Invitation, Membership, Outsider, Team
+from alertops.models import (
+    ApiKey,
+    Flow,
+    GoneWebhook,
+    Integration,
+    Invitation,
+    MaintenanceWindow,
+    Membership,
+    Outsider,
+    Team,
+    WebhookSecret,
+)
 from alertops.models.api_key import Scope
 from alertops.models.letter import LetterKind
 from alertops.models.team import Role
@@ -86,7 +97,10 @@ class Stage:
                 "execution_id": execution_id,
                 "number": 1,
                 "key_id": key_ids[0],
+                "window_id": self._window(team.id),
+                "secret_id": self._secret(team.id),
                 "integration_id": self._integration(team.id),
+                "gone_id": self._gone(team.id),
                 **self._addressed(team.id),
                 "heir_id": str(self.people["heir"].id),
             },
@@ -136,6 +150,34 @@ class Stage:
         used = {"created_by": self.people[Role.OWNER].id, "last_used_at": text("now()")}
         made: UUID = self.session.scalars(insert(ApiKey).values(row | used).returning(ApiKey.id)).one()
         return made
+
+    def _window(self, team_id: UUID) -> UUID:
+        later = text("now() + interval '1 day'")
+        window = MaintenanceWindow(
+            team_id=team_id,
+            name="Nightly",
+            mode="hold",
+            starts_at=later,
+            hours={"from": "03:00", "to": "04:00", "time_zone": "UTC", "days": None},
+            created_by=self.people[Role.OWNER].id,
+        )
+        self.session.add(window)
+        self.session.flush()
+        return window.id
+
+    def _secret(self, team_id: UUID) -> UUID:
+        row = WebhookSecret(
+            team_id=team_id, prefix="whsec_", sealed="-", created_by=self.people[Role.OWNER].id
+        )
+        self.session.add(row)
+        self.session.flush()
+        return row.id
+
+    def _gone(self, team_id: UUID) -> UUID:
+        row = GoneWebhook(team_id=team_id, url_hash=b"-" * 32, shown_url="https://x/…", said="410 Gone")
+        self.session.add(row)
+        self.session.flush()
+        return row.id
 
     def _flow(self, team_id: UUID) -> tuple[UUID, list[UUID], UUID]:
         usual = {"retry": {}, "on_failure": "escalate", "on_unknown": "resend"}

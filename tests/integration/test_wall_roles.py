@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from itertools import count
 
 import pytest
+from click.testing import CliRunner, Result
 from sqlalchemy import Engine, create_engine, func, make_url, select, text
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import NullPool
 
+from alertops.cli import main
 from alertops.models import Execution
 from alertops.schema import is_current, migrate
 from alertops.services.access.actor import Person
@@ -107,6 +109,36 @@ def test_the_wall_stands_for_any_user_of_the_database_and_hides_nothing_from_wor
         assert furnish_alert(walled, ann.flow_id) == 2
     with sessionmaker(server.as_role(user))() as plain:
         assert executions(plain) == 3
+
+
+def test_prune_sees_all_teams_as_any_user_who_may_delete(server: Server, owner: str) -> None:
+    server.do(f"GRANT {WALLED_ROLE} TO {owner}")
+    with server.as_role(owner).connect() as connection:
+        migrate(connection)
+    worker, reader = server.role("worker"), server.role("reader")
+    server.do(f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {worker}", here=True)
+    server.do(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {reader}", here=True)
+    with sessionmaker(server.as_role(worker))() as session:
+        for name in ("ann", "ben"):
+            furnish(session, name)
+        for waiting in ("attempts", "steps", "timers"):
+            session.execute(text(f"DELETE FROM {waiting}"))
+        session.execute(
+            text("UPDATE executions SET status = 'resolved', ended_at = now() - interval '2 days'")
+        )
+        session.commit()
+
+        def prune(role: str) -> Result:
+            url = server.as_role(role).url.render_as_string(hide_password=False)
+            return CliRunner().invoke(main, ["prune", "--older-than", "1d", "--database-url", url])
+
+        refused = prune(reader)
+        assert refused.exit_code == 1
+        assert "permission denied for table executions" in refused.output
+        assert executions(session) == 2
+        session.rollback()
+        assert "executions: 2 deleted" in prune(worker).output
+        assert executions(session) == 0
 
 
 def furnish_alert(session: Session, flow_id: object) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 from flask import Flask
@@ -128,6 +129,32 @@ def test_a_receiver_that_is_busy_is_told_again_under_the_same_id(world: World) -
         assert send(world, execution, channel(), attempt=2) is Reason.REACHED
     id_ = f"{execution.id}.1.1"
     assert told(receiver) == [(id_, 1, False), (id_, 2, False)]
+
+
+@pytest.mark.parametrize(("asked", "pause"), [("90", 90), ("86400", 300), ("1", 10), ("soon", 10)])
+def test_a_receiver_that_asks_for_a_pause_gets_it_up_to_the_longest_of_the_node(
+    world: World, asked: str, pause: float
+) -> None:
+    with raw_receiver(answer("429 Too Many Requests", f"Retry-After: {asked}"), TAKEN) as receiver:
+        execution = fired(world, receiver)
+        send(world, execution, channel())
+    first, second = world.attempts(execution)
+    assert first.finished_at is not None
+    waits = (second.due_at - first.finished_at).total_seconds()
+    # Of a pause of our own, jitter takes a fifth at most.
+    assert pause * (0.8 if pause == 10 else 1) - 1 <= waits <= pause + 1
+
+
+def test_a_pause_that_goes_beyond_the_budget_is_not_waited_for(world: World) -> None:
+    with raw_receiver(answer("503 Busy", "Retry-After: 120")) as receiver:
+        recipient = {"type": "webhook", "url": receiver.url()}
+        first = node("machine", 0, recipient=recipient)
+        first = replace(first, retry=replace(first.retry, budget_seconds=60))
+        execution = world.start(world.flow(first, node("b", 600)))
+        world.fire(execution, 1)
+        send(world, execution, channel())
+    assert [attempt.status for attempt in world.attempts(execution)] == ["failed"]
+    assert world.fire(execution, 2) is Reason.DUE
 
 
 def test_a_receiver_that_is_gone_brings_the_next_step_forward(world: World) -> None:

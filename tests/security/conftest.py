@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from flask import Flask
 from sqlalchemy import update
 
 from alertops.intake.event import Source
-from alertops.models import Change, Membership, Outsider, User
+from alertops.models import Change, GoneWebhook, Membership, Outsider, User
 from api.extensions import db
 from tests.integration.api_client import Person, a_flow, a_node, person
 from tests.integration.conftest import (
@@ -67,6 +68,14 @@ def somebody(app: Flask, name: str) -> Person:
     return made
 
 
+_MAINTENANCE = {
+    "name": "Nightly",
+    "mode": "hold",
+    "starts_at": "2099-01-01T00:00:00Z",
+    "ends_at": "2099-01-02T00:00:00Z",
+}
+
+
 def place(app: Flask, name: str) -> Place:
     owner = somebody(app, name)
     team = owner.make("/teams", {"name": name})["id"]
@@ -82,8 +91,11 @@ def place(app: Flask, name: str) -> Place:
         "session_id": str(owner.session_id),
         "user_id": str(owner.id),
         "key_id": owner.make(f"/teams/{team}/api-keys", {"name": "CI", "scopes": ["read"]})["id"],
+        "window_id": owner.make(f"/teams/{team}/maintenance-windows", _MAINTENANCE)["id"],
+        "secret_id": owner.make(f"/teams/{team}/webhook-secrets", {})["id"],
         "invitation_id": _invite(owner, team, f"{name}-1"),
         "outsider_id": _outsider(app, team, f"{name}-1"),
+        "gone_id": _gone(app, team, f"{name}-1"),
         # Of no mail: what is behind a good one is not another team's to begin with.
         "token": "mlt_" + "A" * 43,
     }
@@ -102,11 +114,14 @@ def second_of_each(app: Flask, place: Place) -> None:
     renamed = owner.call("PATCH", f"/flows/{ids['flow_id']}", {"name": "Another"}, headers={"If-Match": "*"})
     assert renamed.status_code == 200
     owner.make(f"/teams/{team}/api-keys", {"name": "Another", "scopes": ["read"]})
+    owner.make(f"/teams/{team}/maintenance-windows", _MAINTENANCE)
+    owner.make(f"/teams/{team}/webhook-secrets", {})
     _integration(owner, team, ids["flow_id"])
     _change(app, team, ids["integration_id"], "one")
     _change(app, team, ids["integration_id"], "another")
     _invite(owner, team, "another")
     _outsider(app, team, "another")
+    _gone(app, team, "another")
     member = person(app, f"member-of-{team}")
     with app.app_context():
         db.session.add(Membership(team_id=UUID(team), user_id=member.id, role="member"))
@@ -133,6 +148,15 @@ def _change(app: Flask, team: str, integration: str, summary: str) -> None:
 def _outsider(app: Flask, team: str, name: str) -> str:
     with app.app_context():
         row = Outsider(team_id=UUID(team), address=f"{name}@example.net")
+        db.session.add(row)
+        db.session.commit()
+        return str(row.id)
+
+
+def _gone(app: Flask, team: str, name: str) -> str:
+    with app.app_context():
+        about = {"url_hash": sha256(name.encode()).digest(), "shown_url": "https://x/…", "said": "410 Gone"}
+        row = GoneWebhook(team_id=UUID(team), **about)
         db.session.add(row)
         db.session.commit()
         return str(row.id)

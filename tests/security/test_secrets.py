@@ -19,14 +19,22 @@ from alertops.channels.base import ChannelError
 from alertops.config import load_settings
 from alertops.db import Base, session_factory
 from alertops.logs import QUIET, configure_logging
+from alertops.secret_box import SecretBox
+from alertops.services.access.actor import Asking, Person
+from alertops.services.access.permissions import Action
 from alertops.services.accounts.refresh_token import RefreshToken
 from alertops.services.dispatch import Dispatcher
+from alertops.services.teams.make_webhook_secret import make_webhook_secret
 from tasks.publisher import ConfirmingPublisher
-from tests.api_environment import LINK_KEY, api_environment
+from tests.api_environment import LINK_KEY, SECRETS_KEY, api_environment
 from tests.integration.answering import Reader, reader, told
 from tests.integration.api_client import API
 from tests.integration.conftest import RecordingPublisher
+from tests.integration.hooking import channel as hook
 from tests.integration.mailing import channel, send
+from tests.integration.raw_http import TAKEN, raw_receiver
+from tests.integration.test_webhooks import fired
+from tests.integration.test_webhooks import send as send_webhook
 from tests.integration.world import World
 
 PASSWORD = "canary-Password-7f31c2"
@@ -136,7 +144,7 @@ def test_no_password_of_a_server_is_in_a_log_or_in_what_is_said_of_the_settings(
             log.exception("failed")
     said.append(logged.getvalue())
     assert len(said) >= 5
-    for secret in (DATABASE_PASSWORD, BROKER_PASSWORD, SMTP_PASSWORD, LINK_KEY):
+    for secret in (DATABASE_PASSWORD, BROKER_PASSWORD, SMTP_PASSWORD, LINK_KEY, SECRETS_KEY):
         assert secret not in "\n".join(said)
 
 
@@ -160,6 +168,24 @@ def test_no_link_of_an_alert_is_in_a_table_or_in_a_log(
         assert secret not in written
         assert secret not in dump(session)
         assert secret not in said
+
+
+def test_no_secret_that_signs_is_in_a_table_or_in_a_log(
+    app: Flask, session: Session, logged: StringIO
+) -> None:
+    publisher = RecordingPublisher()
+    world = World(session, Dispatcher(publisher), publisher)
+    asking = Asking(Person(world.owner.id), Action.MANAGE_KEYS)
+    secret = make_webhook_secret(session, asking, world.team.id, SecretBox([SECRETS_KEY])).secret
+    with raw_receiver(TAKEN) as receiver:
+        send_webhook(world, fired(world, receiver), hook())
+    written = logged.getvalue()
+    assert "INSERT INTO webhook_secrets" in written
+    assert "attempt_ended" in written
+    assert receiver.requests[0].headers["webhook-signature"]
+    for unsaid in (secret[10:-1], SECRETS_KEY):
+        assert unsaid not in written
+        assert unsaid not in dump(session)
 
 
 def test_a_refresh_token_has_512_random_bits_and_none_of_them_twice() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -45,6 +46,18 @@ def test_a_later_pause_is_never_shorter_at_the_same_jitter(
 def test_there_is_no_pause_before_the_first_attempt(policy: RetryPolicy, attempt: int, jitter: float) -> None:
     with pytest.raises(ValueError, match="first attempt"):
         pause_before(policy, attempt, jitter)
+
+
+@given(policies, attempts, jitters, st.floats(0, 10**6))
+def test_a_pause_that_is_asked_for_lengthens_ours_up_to_the_cap(
+    policy: RetryPolicy, attempt: int, jitter: float, asked: float
+) -> None:
+    policy = replace(policy, budget_seconds=None, max_attempts=MAX_ATTEMPTS)
+    now = datetime(2024, 2, 28, 23, 30, tzinfo=UTC)
+    due_at = retry_due_at(policy, attempt, jitter, began_at=now, now=now, not_before_seconds=asked)
+    assert due_at is not None
+    ours = pause_before(policy, attempt, jitter)
+    assert due_at - now == max(ours, timedelta(seconds=min(asked, policy.max_backoff_seconds)))
 
 
 def test_pauses_double_up_to_the_cap_and_full_jitter_takes_a_fifth() -> None:

@@ -14,6 +14,7 @@ ENOUGH = {
     "ALERTOPS_MAIL_FROM": "alerts@example.com",
     "ALERTOPS_PUBLIC_URL": "https://alertops.example.com",
     "ALERTOPS_LINK_KEYS": "link-secret-of-more-than-32-bytes-x",
+    "ALERTOPS_SECRETS_KEYS": "c2VjcmV0cy1zZWNyZXQtb2YtMzItYnl0ZXMtLS0tLS0=",
 }
 LOGIN = {"ALERTOPS_SMTP_USERNAME": "alertops", "ALERTOPS_SMTP_PASSWORD": "smtp-secret"}
 
@@ -67,6 +68,7 @@ FAULTS = {
     "ALERTOPS_RECOVERY_GRACE_SECONDS": "0.5",
     "ALERTOPS_WEBHOOK_ALLOWED_NETWORKS": "10.0.0.1/8",
     "ALERTOPS_LINK_KEYS": "link-secret",
+    "ALERTOPS_SECRETS_KEYS": "secrets-secret",
     "ALERTOPS_LOG_FORMAT": "xml",
     "ALERTOPS_LOG_LEVEL": "LOUD",
 }
@@ -106,7 +108,9 @@ def test_no_secret_shows_when_settings_or_faults_are_printed() -> None:
         problems_of(ENOUGH | LOGIN | {"ALERTOPS_SMTP_SECURITY": "none", "ALERTOPS_LOG_LEVEL": "LOUD"})
     )
     assert [
-        secret for secret in ("db-secret", "mq-secret", "smtp-secret", "link-secret") if secret in shown
+        secret
+        for secret in ("db-secret", "mq-secret", "smtp-secret", "link-secret", "c2VjcmV0cy1zZWNyZXQ")
+        if secret in shown
     ] == []
 
 

@@ -8,13 +8,12 @@ import click
 from rich.console import Group
 from rich.text import Text
 
+from alertops.cli.people.answer_many import STATUSES, answers_many
 from alertops.cli.people.instants import clock
 from alertops.cli.people.output import table
 from alertops.cli.people.picture import happened, picture
 from alertops.cli.people.shell import TEAM, Shell, asks
 from alertops.cli.people.watch import watch
-
-STATUSES = ("running", "acknowledged", "snoozed", "resolved", "exhausted", "cancelled")
 
 
 @click.group()
@@ -49,3 +48,5 @@ def show(shell: Shell, execution: str) -> None:
 
 
 executions.add_command(watch)
+executions.add_command(answers_many("acknowledge", "ack", "Take them"))
+executions.add_command(answers_many("resolve", "resolve", "Say that they are over"))

@@ -1,7 +1,7 @@
 """Integrations: monitoring systems that raise and end alerts; and the changes that they tell of.
 
 Revision: 0012
-Follows: 0010
+Follows: 0011
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
 revision = "0012"
-down_revision = "0010"
+down_revision = "0011"
 branch_labels = None
 depends_on = None
 
@@ -100,6 +100,7 @@ def _changes() -> None:
     )
     op.create_index(op.f("ix_changes_integration_id"), "changes", ["integration_id"])
     op.create_index("ix_changes_team_created", "changes", ["team_id", "created_at", "id"])
+    op.create_index("ix_changes_created_at", "changes", ["created_at", "id"])
 
 
 def _executions() -> None:

@@ -55,6 +55,18 @@ def find_flow(session: Session, asking: Asking, flow_id: UUID, *, with_nodes: bo
     return _find(session, asking, query, Flow.team_id, "flow")
 
 
+def team_to_start_in(session: Session, asking: Asking, flow_id: UUID) -> UUID:
+    """The team whose flow it is, if the actor may raise alerts there.
+
+    A program's is its own, without a look at the flow: that it is of that team is seen to by the start
+    (`services/open_or_join.py`), which says the same when it is not.
+    """
+    if isinstance(asking.actor, Person):
+        return find_flow(session, asking, flow_id).team_id
+    _require(asking, None)
+    return asking.actor.team_id
+
+
 def find_node(session: Session, asking: Asking, flow_id: UUID, node_id: UUID) -> tuple[Flow, FlowNode]:
     """The node and its flow."""
     flow = find_flow(session, asking, flow_id, with_nodes=True)

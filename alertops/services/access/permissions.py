@@ -24,6 +24,7 @@ class Action(StrEnum):
     RAISE_ALERT = "raise_alert"
     ANSWER = "answer"
     EDIT_FLOWS = "edit_flows"
+    DECLARE_MAINTENANCE = "declare_maintenance"
     LEAVE = "leave"
     RENAME_TEAM = "rename_team"
     MANAGE_MEMBERS = "manage_members"
@@ -56,9 +57,12 @@ PERMISSIONS: dict[Action, Rule] = {
         Role.MEMBER,
         frozenset({Scope.MANAGE}),
     ),
+    Action.DECLARE_MAINTENANCE: Rule(
+        "declare maintenance, and end it", Role.MEMBER, frozenset({Scope.MANAGE})
+    ),
     Action.RENAME_TEAM: Rule("rename the team", Role.ADMIN),
     Action.MANAGE_MEMBERS: Rule("invite people, remove members and change their roles", Role.ADMIN),
-    Action.MANAGE_KEYS: Rule("make and revoke API keys", Role.ADMIN),
+    Action.MANAGE_KEYS: Rule("make and revoke API keys and webhook secrets", Role.ADMIN),
     Action.READ_AUDIT_LOG: Rule("read the audit log", Role.ADMIN),
     Action.HAND_OVER: Rule("make others owners, and owners others", Role.OWNER),
     Action.DELETE_TEAM: Rule("delete the team", Role.OWNER),

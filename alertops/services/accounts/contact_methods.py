@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from alertops.errors import NotFoundError
 from alertops.models import ContactMethods, User
+from alertops.services.gone_webhooks import forget_gone_of_user
 
 log = structlog.get_logger(__name__)
 
@@ -35,6 +36,7 @@ def set_contact_methods(session: Session, user_id: UUID, methods: list[dict[str,
         .on_conflict_do_update(index_elements=[ContactMethods.user_id], set_={"methods": wanted})
         .returning(ContactMethods.user_id)
     ).scalar_one_or_none()
+    forget_gone_of_user(session, user_id, [method["url"] for method in methods if method.get("url")])
     session.commit()
     if written is None:
         raise NotFoundError("There is no such account any more.")

@@ -9,7 +9,8 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from alertops.escalation.flow import Flow, Node
-from alertops.escalation.preview import Preview, Target, WhatIf, preview
+from alertops.escalation.preview import Preview, WhatIf, preview
+from alertops.escalation.rows import Target
 from alertops.services.recipients import resolve_recipient
 
 SEVERITY = "critical"

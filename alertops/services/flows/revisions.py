@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from alertops import models
 from alertops.db import database_now
 from alertops.escalation.flow import Flow, Node, flow_from_json, flow_to_json
+from alertops.services.gone_webhooks import forget_gone_of_flow
 
 
 def newest_definition(session: Session, flow: models.Flow) -> Flow:
@@ -36,6 +37,7 @@ def write_revision(session: Session, flow: models.Flow, definition: Flow, author
     ]
     session.add(flow)
     session.flush()
+    forget_gone_of_flow(session, flow.team_id, (node.recipient for node in definition.nodes))
     session.add(
         models.FlowRevision(
             flow_id=flow.id,

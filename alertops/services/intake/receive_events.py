@@ -151,10 +151,10 @@ def _trigger(session: Session, work: _Work, placed: Sequence[Placed]) -> None:
     requests = [
         _request(work, event, route.flow_id) for (_, event), route in zip(placed, routes, strict=True)
     ]
-    batch = open_or_join_all(session, requests, work.way_in.monitor.id)
+    batch = open_or_join_all(session, requests, team_id=work.way_in.monitor.team_id)
     if batch is None:
         session.rollback()
-        require_in_use(session, {route.flow_id for route in routes})
+        require_in_use(session, {route.flow_id for route in routes}, work.way_in.monitor.team_id)
         raise _ChangedError
     for (place, event), started in zip(placed, batch.started, strict=True):
         outcome = Outcome.OPENED if started.created else Outcome.JOINED
@@ -167,7 +167,8 @@ def _trigger(session: Session, work: _Work, placed: Sequence[Placed]) -> None:
 
 def _request(work: _Work, event: Event, flow_id: UUID) -> StartRequest:
     alert = Alert(event.summary, event.severity, dict(event.details), event.dedup_key)
-    return StartRequest(flow_id, alert, work.said, work.way_in.monitor.id)
+    monitor_id = work.way_in.monitor.id
+    return StartRequest(flow_id, alert, work.said, monitor_id, monitor_id)
 
 
 def _answer(session: Session, work: _Work, placed: Sequence[Placed]) -> None:

@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import Select, exists, func, literal, select
+from sqlalchemy import BindParameter, Select, String, bindparam, exists, func, literal, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -49,6 +49,32 @@ class KnownOutsider(Standing):
     id: UUID
 
 
+def _standing() -> Select[*tuple[bool, UUID | None, datetime | None, datetime | None]]:
+    """One row, always: it is asked at each firing, so it is asked once, and made once."""
+    team: BindParameter[UUID] = bindparam("team")
+    folded = func.lower(bindparam("address", type_=String))
+    is_member = (
+        exists()
+        .where(
+            User.id == Membership.user_id,
+            Membership.team_id == team,
+            func.lower(User.email) == folded,
+            User.email_verified_at.is_not(None),
+        )
+        .label("is_member")
+    )
+    here = (Outsider.team_id == team) & (func.lower(Outsider.address) == folded)
+    one = select(literal(1).label("one")).subquery()
+    return (
+        select(is_member, Outsider.id, Outsider.confirmed_at, Outsider.stopped_at)
+        .select_from(one)
+        .outerjoin(Outsider, here)
+    )
+
+
+_STANDING = _standing()
+
+
 def outsider_of(session: Session, team_id: UUID, address: str) -> KnownOutsider | None:
     """The row of the address, written now if it is new; None when it is a member's. Does not commit."""
     standing = look_up_outsider(session, team_id, address)
@@ -61,32 +87,10 @@ def outsider_of(session: Session, team_id: UUID, address: str) -> KnownOutsider 
 
 def look_up_outsider(session: Session, team_id: UUID, address: str) -> Standing | None:
     """What the address has said, if anything, and nothing is written; None when it is a member's."""
-    is_member, id_, confirmed_at, stopped_at = session.execute(_known(team_id, address)).one()
+    is_member, id_, confirmed_at, stopped_at = session.execute(
+        _STANDING, {"team": team_id, "address": address}
+    ).one()
     return None if is_member else Standing(id_, confirmed_at, stopped_at)
-
-
-def _known(
-    team_id: UUID, address: str
-) -> Select[*tuple[bool, UUID | None, datetime | None, datetime | None]]:
-    """One row, always: it is asked at each firing, so it is asked once."""
-    folded = func.lower(literal(address))
-    is_member = (
-        exists()
-        .where(
-            User.id == Membership.user_id,
-            Membership.team_id == team_id,
-            func.lower(User.email) == folded,
-            User.email_verified_at.is_not(None),
-        )
-        .label("is_member")
-    )
-    here = (Outsider.team_id == team_id) & (func.lower(Outsider.address) == folded)
-    one = select(literal(1).label("one")).subquery()
-    return (
-        select(is_member, Outsider.id, Outsider.confirmed_at, Outsider.stopped_at)
-        .select_from(one)
-        .outerjoin(Outsider, here)
-    )
 
 
 def _insert(session: Session, team_id: UUID, address: str) -> KnownOutsider:

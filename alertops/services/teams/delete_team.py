@@ -21,7 +21,7 @@ from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from alertops.escalation.states import AttemptStatus
-from alertops.models import ApiKey, Attempt, Execution, Flow, Invitation, Membership
+from alertops.models import ApiKey, Attempt, Execution, Flow, Invitation, Membership, WebhookSecret
 from alertops.models.invitation import OPEN, InvitationStatus
 from alertops.services.access.actor import Actor, Asking
 from alertops.services.access.audit import audit
@@ -88,6 +88,8 @@ def _end_the_rest(session: Session, team_id: UUID, actor: Actor, executions: lis
     revoked = {"status": InvitationStatus.REVOKED, "ended_at": now}
     invitations = update(Invitation).where(*_open_invitations(team_id)).values(revoked)
     keys = update(ApiKey).where(*_keys_in_use(team_id)).values(revoked_at=now, revoked_by=actor.id)
+    # What is deleted with the team and not counted: nobody misses it.
+    session.execute(delete(WebhookSecret).where(WebhookSecret.team_id == team_id))
     members = delete(Membership).where(Membership.team_id == team_id)
     return Deletion(
         flows=_changed(session, flows),

@@ -6,6 +6,7 @@ The same schedule without the mutant must break nothing, or the catching means n
 
 mutant.py     a mutant as data, and how it is planted
 firing.py     the catalogue: mutants of starting, firing and answering
+operating.py                 of snoozing, escalating, reassigning and rebasing
 sending.py                   of claiming, sending and recording
 waking.py                    of waking, recovery and settings
 catalogue.py                 all of them

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from deploy.chaos.mutants import firing, sending, waking
+from deploy.chaos.mutants import firing, operating, sending, waking
 
-MUTANTS = {mutant.name: mutant for mutant in (*firing.MUTANTS, *sending.MUTANTS, *waking.MUTANTS)}
+CATALOGUE = (*firing.MUTANTS, *operating.MUTANTS, *sending.MUTANTS, *waking.MUTANTS)
+MUTANTS = {mutant.name: mutant for mutant in CATALOGUE}

@@ -5,7 +5,9 @@ from __future__ import annotations
 from deploy.chaos.mutants.mutant import Edit, Mutant
 
 MACHINE = "alertops/escalation/machine.py"
-TRANSITIONS = "alertops/services/transitions.py"
+STEPS = "alertops/services/transitions/steps.py"
+ATTEMPTS = "alertops/services/transitions/attempts.py"
+GUARDED = "alertops/services/transitions/guarded.py"
 FIRE = "alertops/services/fire_step.py"
 OPEN_OR_JOIN = "alertops/services/open_or_join.py"
 BEGIN = "alertops/services/begin_executions.py"
@@ -13,9 +15,9 @@ APPLY = "alertops/services/apply.py"
 LOCK = "alertops/services/lock.py"
 
 STALE = "    if not state.running or event.status is not StepStatus.WAITING:\n"
-WAITING_AND_DUE = "            Step.status == StepStatus.WAITING,\n            Step.due_at <= _now(),\n"
-DUE = "            Step.due_at <= _now(),\n"
-WAITING = "            Step.status == StepStatus.WAITING,\n"
+WAITING_AND_DUE = "where(_IS, _WAITING, _DUE)"
+DUE = "where(_IS, _DUE)"
+WAITING = "where(_IS, _WAITING)"
 
 MUTANTS = (
     Mutant(
@@ -26,17 +28,18 @@ MUTANTS = (
         besides="the primary keys, by upserts: inserting the attempt a second time is refused",
         edits=(
             Edit(MACHINE, STALE, "    if not state.running:\n"),
-            Edit(TRANSITIONS, WAITING_AND_DUE, DUE),
+            Edit(STEPS, WAITING_AND_DUE, DUE),
             Edit(
-                TRANSITIONS,
+                STEPS,
                 '    """(nothing) -> waiting."""\n',
                 "    if session.get(Step, (execution_id, planned.number)) is not None:\n        return\n",
             ),
-            Edit(FIRE, "    session.add(\n        Attempt(", "    session.merge(\n        Attempt("),
             Edit(
-                FIRE,
-                "            due_at=due_at,\n",
-                "            due_at=due_at,\n            finished_at=None,\n            transmit_at=None,\n",
+                ATTEMPTS,
+                "    session.execute(_INSERT, [_row(attempt) for attempt in attempts])\n",
+                "    for attempt in attempts:\n"
+                "        row = _row(attempt) | {'finished_at': None, 'transmit_at': None}\n"
+                "        session.merge(Attempt(**row))\n",
             ),
         ),
     ),
@@ -48,7 +51,7 @@ MUTANTS = (
         besides="the guard in the UPDATE, which looks at the status as well",
         edits=(
             Edit(MACHINE, STALE, "    if event.status is StepStatus.FIRED:\n"),
-            Edit(TRANSITIONS, WAITING_AND_DUE, "            Step.status != StepStatus.FIRED,\n" + DUE),
+            Edit(STEPS, WAITING_AND_DUE, "where(_IS, _STEPS.c.status != StepStatus.FIRED, _DUE)"),
         ),
     ),
     Mutant(
@@ -65,7 +68,7 @@ MUTANTS = (
                 "    place = next_position",
                 "    place = next_position",
             ),
-            Edit(TRANSITIONS, WAITING_AND_DUE, WAITING),
+            Edit(STEPS, WAITING_AND_DUE, WAITING),
         ),
         statements=("ALTER TABLE steps DROP CONSTRAINT ck_steps_never_early",),
     ),
@@ -87,10 +90,39 @@ MUTANTS = (
                 "import time\nfrom contextlib import closing\n",
             ),
             Edit(
-                TRANSITIONS,
-                "_now = func.clock_timestamp\n",
-                "def _now() -> datetime:\n    return (datetime.now() + timedelta(seconds=2)).astimezone()\n",
+                "alertops/services/locked_step.py",
+                "    moment = Moment(rows[-1].now)\n",
+                "    moment = Moment(database_now(session))\n",
             ),
+            Edit(
+                "alertops/services/locked_step.py",
+                "db import Moment\n",
+                "db import Moment, database_now\n",
+            ),
+            Edit(
+                "alertops/services/locked_attempt.py",
+                "        row.now,\n",
+                "        database_now(session),\n",
+            ),
+            Edit(
+                "alertops/services/locked_attempt.py",
+                "from alertops.escalation.events import Progress\n",
+                "from alertops.db import database_now\nfrom alertops.escalation.events import Progress\n",
+            ),
+            # Statements are made once: what they compare with is asked when they run.
+            Edit(
+                GUARDED,
+                "now = func.clock_timestamp\n",
+                "def now() -> Any:\n"
+                "    ahead = lambda: datetime.fromtimestamp(time.time() + 2).astimezone()\n"
+                "    return bindparam(None, callable_=ahead, type_=DateTime(timezone=True))\n",
+            ),
+            Edit(
+                GUARDED,
+                "from collections.abc import Mapping\n",
+                "import time\nfrom collections.abc import Mapping\nfrom datetime import datetime\n",
+            ),
+            Edit(GUARDED, "CursorResult, Update, func\n", "CursorResult, DateTime, Update, bindparam\n"),
         ),
     ),
     Mutant(
@@ -121,15 +153,18 @@ MUTANTS = (
         edits=(
             Edit(
                 FIRE,
-                "    applied = apply(session, execution, decision)\n    if decision.reason is not Reason.DUE",
-                "    applied = apply(session, execution, replace(decision, effects=decision.effects[:1]))\n"
+                "    applied = apply(session, seen.execution, decision)\n"
+                "    if decision.reason is not Reason.DUE",
+                "    first = replace(decision, effects=decision.effects[:1])\n"
+                "    applied = apply(session, seen.execution, first)\n"
                 "    if decision.reason is not Reason.DUE",
             ),
             Edit(
                 FIRE,
                 "    reach(Point.AFTER_FIRE, session)\n",
                 "    reach(Point.AFTER_FIRE, session)\n"
-                "    applied = apply(session, execution, replace(decision, effects=decision.effects[1:]))\n"
+                "    later = replace(decision, effects=decision.effects[1:])\n"
+                "    applied = apply(session, seen.execution, later)\n"
                 "    session.commit()\n",
             ),
             Edit(
@@ -160,8 +195,8 @@ MUTANTS = (
         edits=(
             Edit(
                 FIRE,
-                "    node = state.node_of(step.number)\n    resolved",
-                "    node = state.node_of(step.number + 1)\n    resolved",
+                "    node = seen.state.node_of(step.number)\n    resolved",
+                "    node = seen.state.node_of(step.number + 1)\n    resolved",
             ),
         ),
     ),
@@ -173,9 +208,14 @@ MUTANTS = (
         edits=(
             Edit(
                 LOCK,
-                "            FlowRevision.flow_id == execution.flow_id, FlowRevision.number.in_(wanted)\n",
-                "            FlowRevision.flow_id == execution.flow_id\n",
+                "    flows = read_flows(",
+                "    newest = select(func.max(FlowRevision.number)).where("
+                "FlowRevision.flow_id == execution.flow_id)\n"
+                "    wanted.add(session.scalar(newest))\n"
+                "    flows = read_flows(",
             ),
+            Edit(LOCK, "import bindparam, select\n", "import bindparam, func, select\n"),
+            Edit(LOCK, "import Execution, Step\n", "import Execution, FlowRevision, Step\n"),
             Edit(
                 LOCK,
                 "        flow=flows[revision_run(execution)],\n",
@@ -193,7 +233,7 @@ MUTANTS = (
             Edit(
                 OPEN_OR_JOIN,
                 "    alerts = [group.alert for group in groups]\n",
-                "    taken = lock_open(session, [group.key for group in groups if group.key])\n"
+                "    taken = lock_open(session, [group.key for group in groups if group.key], team_id)\n"
                 "    groups = [group for group in groups if group.key not in taken]\n"
                 "    alerts = [group.alert for group in groups]\n",
             ),

@@ -12,6 +12,7 @@ from deploy.chaos.alerts import PlannedAlert
 from deploy.chaos.profiles import Profile
 from deploy.chaos.run import Plan, make_plan
 from deploy.chaos.schedule import WIPE, PlannedFault
+from deploy.chaos.system import System
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,7 @@ class Schedule:
     """A seed for flows, alerts and faults of some kinds; or faults that are named one by one.
 
     `answered_after` has every alert answered so many seconds, at least and at most, after it was raised.
+    With `operated`, more is done to executions than that they are answered.
     """
 
     what: str
@@ -29,9 +31,12 @@ class Schedule:
     answered: bool = True
     answered_after: tuple[float, float] | None = None
     stretch: int = 1
+    operated: bool = False
 
-    def plan(self, base_url: str) -> Plan:
-        plan = make_plan(self.seed, self.profile, base_url, self.only, stretch=self.stretch)
+    def plan(self, system: System) -> Plan:
+        plan = make_plan(
+            self.seed, self.profile, system, self.only, stretch=self.stretch, operated=self.operated
+        )
         if self.faults:
             plan = replace(plan, bursts=[list(self.faults)])
         if self.answered_after:
@@ -108,7 +113,18 @@ SCHEDULES = {
         "queues purged, bindings removed",
         seed=8536,
         profile=_profile(80, 10, 10),
-        only=("queue purged", "binding removed"),
+        faults=(
+            PlannedFault(1.2, "binding removed", "fire", 0),
+            PlannedFault(2.2, "binding removed", "fire", 0),
+            PlannedFault(4.3, "binding removed", "send.email", 0),
+            PlannedFault(4.4, "queue purged", "celery_delayed_0", 0),
+            PlannedFault(4.5, "queue purged", "send.email", 0),
+            PlannedFault(5.8, "queue purged", "send.email", 0),
+            PlannedFault(6.2, "binding removed", "fire", 0),
+            PlannedFault(6.5, "queue purged", "send.email", 0),
+            PlannedFault(8.9, "queue purged", "fire", 0),
+            PlannedFault(9.2, "binding removed", "fire", 0),
+        ),
     ),
     "cut off": Schedule(
         "the API and a worker host cut off from the broker",
@@ -135,6 +151,14 @@ SCHEDULES = {
             PlannedFault(0.5, "link slowed", "b-database", 16),
         ),
         answered_after=(1, 14),
+    ),
+    "operated": Schedule(
+        "wake-ups duplicated and made early, stale wake-ups; people snooze, reassign, rebase, ...",
+        seed=8014,
+        profile=_profile(200, 8, 24),
+        only=("wake-ups duplicated", "stale wake-ups"),
+        operated=True,
+        stretch=2,
     ),
     "database": Schedule(
         "Postgres killed again and again",

@@ -5,8 +5,7 @@ from __future__ import annotations
 from deploy.chaos.mutants.mutant import Edit, Mutant
 
 MACHINE = "alertops/escalation/machine.py"
-TRANSITIONS = "alertops/services/transitions.py"
-CLAIM = "alertops/services/claim_attempt.py"
+ATTEMPTS = "alertops/services/transitions/attempts.py"
 SEND = "alertops/services/send_attempt.py"
 OUTCOME = "alertops/services/record_outcome.py"
 MAILER = "alertops/channels/mailer.py"
@@ -25,12 +24,9 @@ MUTANTS = (
         breaks=("once",),
         besides="row lock and guarded UPDATE: each alone is enough",
         edits=(
-            Edit("alertops/services/lock.py", "        .with_for_update(key_share=True)\n", ""),
-            Edit(
-                TRANSITIONS,
-                "        .where(_is(key), Attempt.claim_number == seen_claim, due | abandoned)\n",
-                "        .where(_is(key))\n",
-            ),
+            Edit("alertops/services/lock.py", "    .with_for_update(key_share=True)\n", ""),
+            Edit("alertops/services/under_lock.py", ' FOR NO KEY UPDATE"\n', '"\n'),
+            Edit(ATTEMPTS, "    .where(_IS, _SEEN, _DUE | _ABANDONED)\n", "    .where(_IS)\n"),
         ),
     ),
     Mutant(
@@ -40,18 +36,12 @@ MUTANTS = (
         breaks=("once",),
         edits=(
             Edit(
-                TRANSITIONS,
-                "            _is(key),\n"
-                "            Attempt.claim_number == claim,\n"
-                "            Attempt.status == AttemptStatus.SENDING,\n"
-                "            Attempt.lease_until >= _now() + timedelta(seconds=needed_seconds),\n",
-                "            _is(key),\n",
+                ATTEMPTS,
+                "        _IS, _SENDING, _SEEN, _LEASE, _ATTEMPTS.c.lease_until >= now() + bindparam("
+                '"needed", type_=Interval)\n',
+                "        _IS\n",
             ),
-            Edit(
-                TRANSITIONS,
-                "            Attempt.claim_number == claim,\n            Attempt.status.in_(",
-                "            Attempt.status.in_(",
-            ),
+            Edit(ATTEMPTS, "_SCHEDULED | _SENDING, _SEEN, _LEASE)", "_SCHEDULED | _SENDING)"),
         ),
     ),
     Mutant(
@@ -109,9 +99,9 @@ MUTANTS = (
                 "    return Decision(Reason.DUE, (Claim",
             ),
             Edit(
-                TRANSITIONS,
-                "    due = (Attempt.status == AttemptStatus.SCHEDULED) & (Attempt.due_at <= _now())\n",
-                "    due = Attempt.status == AttemptStatus.SCHEDULED\n",
+                ATTEMPTS,
+                "_DUE = _SCHEDULED & (_ATTEMPTS.c.due_at <= now())\n",
+                "_DUE = _SCHEDULED\n",
             ),
         ),
     ),
@@ -123,18 +113,19 @@ MUTANTS = (
         edits=(
             Edit(
                 OUTCOME,
-                "    applied = apply(session, execution, decision, attempt=attempt)\n",
+                "    applied = apply(session, seen.execution, decision, attempt=seen.attempt)\n",
                 "    later = tuple(e for e in decision.effects if isinstance(e, RetryAttempt))\n"
                 "    others = tuple(e for e in decision.effects if e not in later)\n"
                 "    first = replace(decision, effects=others)\n"
-                "    applied = apply(session, execution, first, attempt=attempt)\n",
+                "    applied = apply(session, seen.execution, first, attempt=seen.attempt)\n",
             ),
             Edit(
                 OUTCOME,
                 "    reach(Point.AFTER_OUTCOME, session)\n",
                 "    reach(Point.AFTER_OUTCOME, session)\n"
                 "    retry = replace(decision, effects=later, to=None)\n"
-                "    applied.wake_ups.extend(apply(session, execution, retry, attempt=attempt).wake_ups)\n"
+                "    retried = apply(session, seen.execution, retry, attempt=seen.attempt)\n"
+                "    applied.wake_ups.extend(retried.wake_ups)\n"
                 "    session.commit()\n",
             ),
             Edit(OUTCOME, "import dataclass\n", "import dataclass, replace\n"),
@@ -145,7 +136,7 @@ MUTANTS = (
         "new-message-id",
         "each attempt has a Message-ID of its own",
         schedule="repeated",
-        breaks=("one Message-ID",),
+        breaks=("one key",),
         edits=(
             Edit(
                 "alertops/services/keys.py",
@@ -176,9 +167,12 @@ MUTANTS = (
         besides="the cancelling of scheduled attempts, which the claim's guard sees",
         edits=(
             Edit(
-                CLAIM,
-                "    execution = lock_execution(session, key.execution_id)\n",
-                "    execution = session.get(Execution, key.execution_id, populate_existing=True)\n",
+                "alertops/services/locked_attempt.py",
+                "    row = _only(session, _TO_CLAIM, key)\n",
+                "    unlocked = object.__new__(ReadUnderLock)\n"
+                "    unlocked._constants = _TO_CLAIM._constants\n"
+                "    unlocked._text = _TO_CLAIM._text.partition(';')[2]\n"
+                "    row = _only(session, unlocked, key)\n",
             ),
             NO_CANCELLED_ATTEMPTS,
         ),
@@ -196,9 +190,9 @@ MUTANTS = (
                 "        session.rollback()\n"
                 "        return _Mark.ANSWERED\n"
                 "    marked = execution is not None and transitions.mark_transmit(\n"
-                "        session, claim.key, claim.number, needed_seconds\n"
+                "        session, claim.key, claim.claimed, needed_seconds\n"
                 "    )\n",
-                "    marked = transitions.mark_transmit(session, claim.key, claim.number, needed_seconds)\n",
+                "    marked = transitions.mark_transmit(session, claim.key, claim.claimed, needed_seconds)\n",
             ),
         ),
     ),

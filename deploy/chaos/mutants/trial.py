@@ -76,8 +76,10 @@ def try_out(stack: PrivateStack, root: Path, schedule: str, mutant: Mutant | Non
         statements = () if mutant is None else mutant.statements
         stack.postgres.drop_database(DATABASE)
         stack.postgres.create_database(DATABASE)
-        with system_on(stack, root, silent, checkout=sources, statements=statements) as system:
-            plan = SCHEDULES[schedule].plan(system.fleet.api_url)
+        with system_on(
+            stack, root, silent, checkout=sources, statements=statements, webhooks=False
+        ) as system:
+            plan = SCHEDULES[schedule].plan(system)
             injector = play(system, plan, None, silent, SETTLE_SECONDS)
             seconds = time.monotonic() - began
             figures = judge_run(system, plan, injector, seconds, Console(file=evidence, width=200))

@@ -1,0 +1,124 @@
+"""What a benchmark needs of whoever does the work."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import psutil
+
+from deploy.local.processes import living
+from deploy.local.service import Service
+from tests.benchmarks.stage import Room, Stage
+
+T = TypeVar("T")
+
+PROCESSES = 4
+THREADS = 12
+CHECKOUT = Path(__file__).parents[3]
+
+
+class Contender(Protocol):
+    """Sends a mail for each job at its due time; the mail's header says which job it is for."""
+
+    name: str
+    room: Room
+
+    def prepare(self) -> None:
+        """Make tables and queues; once."""
+
+    def start(self) -> None:
+        """Start the workers, and return when they do their work."""
+
+    def stop(self) -> None:
+        """End them; what waits goes on waiting."""
+
+    def schedule(self, due: Sequence[float]) -> list[str]:
+        """Have a mail sent at each of these times, in seconds since 1970; the names of the jobs."""
+
+    @property
+    def pids(self) -> list[int]:
+        """The processes of its workers."""
+
+
+def wait_until_calm(pids: Sequence[int], within: float = 20.0, share: float = 0.25) -> float:
+    """Wait until these processes take less than this share of a core, for a second; the seconds that it took.
+
+    A worker that has just been started reads what waits for it, and what is measured is to begin after that.
+    """
+    began = time.monotonic()
+    while time.monotonic() - began < within:
+        before = cpu_seconds(pids)
+        time.sleep(1)
+        if cpu_seconds(pids) - before < share:
+            break
+    return time.monotonic() - began
+
+
+def cpu_seconds(pids: Sequence[int]) -> float:
+    """The processor time of these processes until now."""
+    times = [psutil.Process(pid).cpu_times() for pid in pids]
+    return float(sum(each.user + each.system for each in times))
+
+
+def servers_cpu(stage: Stage) -> dict[str, float]:
+    """The processor time of Postgres and of RabbitMQ until now, without sessions that have ended."""
+    return {
+        server.title: cpu_seconds([process.pid for process in living(server.home, server.programs)])
+        for server in (stage.stack.postgres, stage.stack.rabbitmq)
+    }
+
+
+def memory_mib(pids: Sequence[int]) -> float:
+    """What these processes have to themselves; what they share is not counted again for each."""
+    return float(sum(psutil.Process(pid).memory_full_info().uss for pid in pids)) / 2**20
+
+
+class Workers:
+    """Equal processes of a peer: this Python, running a module with these options."""
+
+    def __init__(
+        self,
+        folder: Path,
+        commands: Sequence[Sequence[str]],
+        environment: Mapping[str, str],
+        ready: Callable[[], bool] = lambda: True,
+    ) -> None:
+        everything = {"PYTHONPATH": str(CHECKOUT), "PATH": "/usr/bin:/bin", **environment}
+        everything["PYTHONWARNINGS"] = "ignore"
+        self._services = [
+            Service(
+                f"worker {i}",
+                command,
+                folder=folder / str(i),
+                log=folder / f"{i}.log",
+                environment=everything,
+                ready=ready,
+            )
+            for i, command in enumerate(commands)
+        ]
+
+    @property
+    def pids(self) -> list[int]:
+        return [pid for service in self._services for pid in service.pids]
+
+    def start(self) -> None:
+        for service in self._services:
+            service.start()
+        for service in self._services:
+            service.wait_ready()
+        wait_until_calm(self.pids)
+
+    def stop(self) -> None:
+        for service in self._services:
+            service.terminate()
+        for service in self._services:
+            service.stop(grace=10)
+
+
+def pages(values: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """So many at a time."""
+    for start in range(0, len(values), size):
+        yield values[start : start + size]
