@@ -7,6 +7,7 @@
     generic.py       anything, read as a mapping says: mapping.py
     cloudevents.py   CloudEvents 1.0, in the body or in headers
     read.py          what was sent, as its kind is read
+    signature.py     who signed it, and when
     words.py         other systems' severities and states, in ours
     routing.py       which flow an event is for
 

@@ -36,6 +36,8 @@ class Integration(Base):
     mapping: Mapped[dict[str, str] | None] = mapped_column(JSONB(none_as_null=True))
     prefix: Mapped[str]
     hash: Mapped[bytes] = mapped_column(unique=True)
+    # The secret that its notifications are signed with, sealed (`alertops.secret_box`).
+    sealed: Mapped[str | None]
     old_hash: Mapped[bytes | None] = mapped_column(unique=True)
     old_until: Mapped[datetime | None]
     # No foreign keys: who made and who revoked it stays told when they have left.
@@ -44,6 +46,11 @@ class Integration(Base):
     last_used_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
     revoked_by: Mapped[UUID | None]
+
+    @property
+    def signed(self) -> bool:
+        """Whether it takes nothing that is not signed."""
+        return self.sealed is not None
 
     __table_args__ = (
         one_of("kind", Source),

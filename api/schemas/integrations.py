@@ -75,12 +75,21 @@ class MappingInput(Schema):
     details = _expression()
 
 
+class Secret(fields.String):
+    """What Grafana signs its notifications with."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        said = {"description": "Nothing is taken that is not signed with it; null is none. Never shown."}
+        super().__init__(allow_none=True, validate=validate.Length(16, MAX_TEXT), metadata=said, **kwargs)
+
+
 class IntegrationInput(Schema):
     kind = fields.String(required=True, validate=_KIND)
     name = Name(required=True)
     flow_id = fields.UUID(required=True, metadata={"description": "Where alerts go that no rule takes."})
     rules = fields.List(fields.Nested(RuleInput), load_default=list, validate=validate.Length(0, MAX_RULES))
     mapping = fields.Nested(MappingInput, load_default=None, allow_none=True)
+    secret = Secret(load_default=None)
 
 
 class IntegrationChange(Schema):
@@ -90,6 +99,7 @@ class IntegrationChange(Schema):
     flow_id = fields.UUID()
     rules = fields.List(fields.Nested(RuleInput), validate=validate.Length(0, MAX_RULES))
     mapping = fields.Nested(MappingInput, allow_none=True)
+    secret = Secret()
 
 
 class KeyRotation(Schema):
@@ -108,6 +118,7 @@ class IntegrationSchema(Schema):
     flow_id = fields.UUID(required=True)
     rules = fields.List(fields.Nested(RuleInput), required=True)
     mapping = fields.Nested(MappingInput, required=True, allow_none=True)
+    signed = fields.Boolean(required=True, metadata={"description": "Nothing is taken that is not signed."})
     prefix = fields.String(required=True, metadata={"description": "How the key begins."})
     created_by = fields.UUID(required=True)
     created_at = Instant(required=True)

@@ -20,7 +20,7 @@ from alertops.services.integrations.make_integration import MadeIntegration, mak
 from alertops.services.pages import Page, Place, changes_of, integrations_of
 from api.asking import asking
 from api.blueprints import TeamBlueprint
-from api.extensions import session
+from api.extensions import secret_box, session
 from api.schemas.integrations import (
     DryRunInput,
     DryRunSchema,
@@ -47,7 +47,7 @@ blueprint = TeamBlueprint(
 @blueprint.response(201, MadeIntegrationSchema)
 def create(wanted: dict[str, Any], team_id: UUID) -> tuple[MadeIntegration, int, dict[str, str]]:
     """Make an integration. This answer is the only one that has its key."""
-    made = make_integration(session(), asking(), team_id, **wanted)
+    made = make_integration(session(), asking(), team_id, secret_box(), **wanted)
     here = url_for("integrations.show", team_id=team_id, integration_id=made.integration.id)
     return made, 201, {"Location": here, **_NO_STORE}
 
@@ -76,7 +76,7 @@ def show(team_id: UUID, integration_id: UUID) -> Integration:
 @blueprint.response(200, IntegrationSchema)
 def change(changes: dict[str, Any], team_id: UUID, integration_id: UUID) -> Integration:
     """Change an integration, for what comes from now on; what runs goes on as it was."""
-    return change_integration(session(), asking(), team_id, integration_id, changes)
+    return change_integration(session(), asking(), (team_id, integration_id), secret_box(), changes)
 
 
 @blueprint.delete("/teams/<uuid:team_id>/integrations/<uuid:integration_id>")

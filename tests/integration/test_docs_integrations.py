@@ -42,7 +42,7 @@ def snippets(language: str, about: str) -> list[str]:
 
 
 def settings(about: str, address: str, key: str) -> Any:
-    [block] = snippets("yaml", about)
+    block = snippets("yaml", about)[0]
     return yaml.safe_load(block.replace(HOST, address).replace("KEY", key))
 
 

@@ -77,6 +77,8 @@ def test_a_key_has_no_representation_and_enough_chance_that_is_not_shown() -> No
         ({"kind": "generic", "mapping": {"summary": "a["}}, "/mapping/summary"),
         ({"kind": "generic", "mapping": {"title": "a"}}, "/mapping/title"),
         ({"hash": "00"}, "/hash"),
+        ({"secret": "a secret of some length"}, "/secret"),
+        ({"kind": "grafana", "secret": "short"}, "/secret"),
     ],
 )
 def test_what_an_integration_cannot_be_is_refused(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
 
@@ -35,12 +35,20 @@ class WayIn:
     flow_id: UUID
     rules: Sequence[Rule]
     mapping: Mapped | None
+    sealed: str | None = field(default=None, repr=False)
 
     @classmethod
     def of(cls, integration: Integration) -> WayIn:
         monitor = Monitor(integration.id, integration.team_id)
         rules = [rule_of(stored) for stored in integration.rules]
-        return cls(monitor, integration.name, integration.flow_id, rules, integration.mapping)
+        return cls(
+            monitor,
+            integration.name,
+            integration.flow_id,
+            rules,
+            integration.mapping,
+            integration.sealed,
+        )
 
 
 def authenticate_integration(session: Session, text: str, kind: Source) -> WayIn:

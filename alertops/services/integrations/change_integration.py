@@ -13,24 +13,35 @@ from sqlalchemy.orm import Session
 
 from alertops.errors import ConflictError
 from alertops.models import Integration
+from alertops.secret_box import SecretBox
 from alertops.services.access.actor import Asking
 from alertops.services.access.audit import audit
 from alertops.services.access.door import find_integration
 from alertops.services.integrations.integration_faults import require_possible
 from alertops.services.integrations.integration_key import IntegrationKey
-from alertops.services.integrations.make_integration import MadeIntegration, stored_rules, told_of
+from alertops.services.integrations.make_integration import (
+    MadeIntegration,
+    sealed_secret,
+    stored_rules,
+    told_of,
+)
 
 
 def change_integration(
-    session: Session, asking: Asking, team_id: UUID, integration_id: UUID, changes: Mapping[str, Any]
+    session: Session,
+    asking: Asking,
+    place: tuple[UUID, UUID],
+    box: SecretBox,
+    changes: Mapping[str, Any],
 ) -> Integration:
-    """Change what is named, for events that come from now on, and commit."""
+    """Change what is named, for what comes from now on, and commit. Its place is its team, and its id."""
+    team_id, integration_id = place
     with _locked(session, asking, team_id, integration_id) as integration:
         require_possible(session, team_id, integration.kind, changes)
         _require_live(integration)
         before = told_of(integration)
-        for name, value in changes.items():
-            setattr(integration, name, stored_rules(value) if name == "rules" else value)
+        for name, value in _stored(changes, box).items():
+            setattr(integration, name, value)
         after = told_of(integration)
         told = {name for name in after if after[name] != before[name]}
         if told:
@@ -64,6 +75,16 @@ def revoke_integration(session: Session, asking: Asking, team_id: UUID, integrat
             integration.revoked_at = func.clock_timestamp()
             integration.revoked_by = asking.actor.id
             _audit(session, asking, integration, "integration.revoked", told_of(integration), None)
+
+
+def _stored(changes: Mapping[str, Any], box: SecretBox) -> dict[str, Any]:
+    """The changes as columns have them."""
+    columns = dict(changes)
+    if "rules" in changes:
+        columns["rules"] = stored_rules(changes["rules"])
+    if "secret" in changes:
+        columns["sealed"] = sealed_secret(box, columns.pop("secret"))
+    return columns
 
 
 @contextmanager

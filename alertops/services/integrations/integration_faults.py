@@ -30,6 +30,7 @@ def require_possible(session: Session, team_id: UUID, kind: str, wanted: Mapping
         *_flow_faults(session, team_id, named),
         *_rule_faults(rules),
         *_mapping_faults(kind, wanted.get("mapping")),
+        *_secret_faults(kind, wanted.get("secret")),
     ]
     if faults:
         raise InvalidInputError(*faults[0], *faults[1:])
@@ -54,6 +55,11 @@ def _rule_faults(rules: Sequence[Mapping[str, Any]]) -> Faults:
             if not is_field(name):
                 known = "severity, summary, dedup_key, labels.<name>, details.<path>"
                 yield f"/rules/{place}/when", f"{name!r} is no field; what is: {known}."
+
+
+def _secret_faults(kind: str, secret: str | None) -> Faults:
+    if secret is not None and kind != Source.GRAFANA:
+        yield "/secret", f"What {kind} sends is not signed."
 
 
 def _mapping_faults(kind: str, mapping: Mapping[str, str] | None) -> Faults:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from alertops.errors import ConflictError
 from alertops.models import Integration
+from alertops.secret_box import SecretBox
 from alertops.services.access.actor import Asking
 from alertops.services.access.audit import audit
 from alertops.services.integrations.integration_faults import require_possible
@@ -30,9 +31,17 @@ class MadeIntegration:
 
 
 def make_integration(
-    session: Session, asking: Asking, team_id: UUID, *, kind: str, name: str, flow_id: UUID, **more: Any
+    session: Session,
+    asking: Asking,
+    team_id: UUID,
+    box: SecretBox,
+    *,
+    kind: str,
+    name: str,
+    flow_id: UUID,
+    **more: Any,
 ) -> MadeIntegration:
-    """Make it and commit; `more` are its `rules` and its `mapping`.
+    """Make it and commit; `more` are its `rules`, its `mapping`, and the `secret` that signs what it sends.
 
     Raises `InvalidInputError` where it cannot be so, and `ConflictError` when the team has as many as it may.
     """
@@ -47,6 +56,7 @@ def make_integration(
             flow_id=flow_id,
             rules=stored_rules(more.get("rules", [])),
             mapping=more.get("mapping"),
+            sealed=sealed_secret(box, more.get("secret")),
             prefix=key.prefix,
             hash=key.hash,
             created_by=asking.actor.id,
@@ -63,6 +73,11 @@ def stored_rules(rules: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [{"when": dict(rule["when"]), "flow_id": str(rule["flow_id"])} for rule in rules]
 
 
+def sealed_secret(box: SecretBox, secret: str | None) -> str | None:
+    """The secret as it is kept; None for none."""
+    return None if secret is None else box.seal(secret)
+
+
 def told_of(integration: Integration) -> dict[str, Any]:
     """What the audit log says of it."""
     return {
@@ -71,6 +86,7 @@ def told_of(integration: Integration) -> dict[str, Any]:
         "flow_id": str(integration.flow_id),
         "rules": integration.rules,
         "mapping": integration.mapping,
+        "signed": integration.signed,
     }
 
 

@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import structlog
 from flask import Response, request
 
-from alertops.errors import ThrottledError
+from alertops.db import database_now
+from alertops.errors import AuthenticationError, SecretsError, ThrottledError
 from alertops.intake.document import UnreadableError
 from alertops.intake.event import Event, InvalidEventError, Source
+from alertops.intake.signature import SIGNATURE, TIMESTAMP, is_signed
 from alertops.services.access.wall import raise_the_wall
 from alertops.services.intake.receive_events import Received, receive_events
 from alertops.services.integrations.authenticate_integration import WayIn, authenticate_integration
 from api.blueprints import Blueprint
-from api.extensions import dispatcher, session
+from api.extensions import dispatcher, secret_box, session
 from api.problems import MAX_FAULTS, BodyFault, problem
+
+log = structlog.get_logger(__name__)
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
 
@@ -34,6 +39,7 @@ class Door(Blueprint):
         self.register_error_handler(UnreadableError, _unreadable)
         self.register_error_handler(InvalidEventError, _invalid)
         self.register_error_handler(ThrottledError, _throttled)
+        self.register_error_handler(SecretsError, _sealed)
 
 
 def body(limit: int = MAX_BODY_BYTES) -> bytes:
@@ -58,6 +64,16 @@ def come_in(key: str, kind: Source) -> WayIn:
     return way_in
 
 
+def require_signature(way_in: WayIn, raw: bytes) -> None:
+    """`AuthenticationError` when the integration has a secret, and this was not signed with it about now."""
+    if way_in.sealed is None:
+        return
+    signature, timestamp = (request.headers.get(name) for name in (SIGNATURE, TIMESTAMP))
+    secret, now = secret_box().open(way_in.sealed), database_now(session())
+    if not is_signed(raw, secret, signature, timestamp, now):
+        raise AuthenticationError("The signature is not valid here, or not any more.")
+
+
 def receive(way_in: WayIn, events: Sequence[Event]) -> list[Received]:
     """All of the events, committed."""
     return receive_events(session(), dispatcher(), way_in, events)
@@ -70,6 +86,11 @@ def _unreadable(error: UnreadableError) -> Response:
 def _invalid(error: InvalidEventError) -> Response:
     faults = [BodyFault(pointer, sentence) for pointer, sentence in error.faults[:MAX_FAULTS]]
     return problem(422, "This is no event as this integration takes them; see errors.", faults=faults)
+
+
+def _sealed(error: SecretsError) -> Response:
+    log.error("secret_not_opened", error=str(error))
+    return problem(503, "What this is signed with cannot be looked at now.", headers={"Retry-After": "60"})
 
 
 def _throttled(error: ThrottledError) -> Response:

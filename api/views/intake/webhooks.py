@@ -12,7 +12,7 @@ from alertops.intake.event import Source
 from alertops.intake.read import read_events
 from alertops.services.intake.receive_events import Received
 from api.schemas.intake import ReceivedSchema
-from api.views.intake.door import OPEN, Door, bearer_key, body, come_in, receive
+from api.views.intake.door import OPEN, Door, bearer_key, body, come_in, receive, require_signature
 
 blueprint = Door(
     "webhooks", __name__, url_prefix="/integrations", description="Webhooks of monitoring systems"
@@ -49,8 +49,11 @@ def alertmanager(key: str | None = None) -> Answer:
 @blueprint.doc(**_SENT)
 @blueprint.response(202, ReceivedSchema)
 def grafana(key: str | None = None) -> Answer:
-    """Take a notification of a Grafana contact point."""
-    return _read(Source.GRAFANA, key)
+    """Take a notification of a Grafana contact point; where there is a secret, one that is signed with it."""
+    way_in = come_in(bearer_key() if key is None else key, Source.GRAFANA)
+    raw = body()
+    require_signature(way_in, raw)
+    return {"events": receive(way_in, read_events(Source.GRAFANA, read_document(raw)))}
 
 
 @blueprint.post("/generic")
