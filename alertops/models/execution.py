@@ -70,7 +70,7 @@ class Execution(Base):
             postgresql_where=text(f"dedup_key IS NOT NULL AND status IN ({_open})"),
         ),
         Index("ix_executions_team_created", "team_id", "created_at", "id"),
-        Index("ix_executions_flow_revision", "flow_id", "revision_number"),
+        Index("ix_executions_team_status", "team_id", "status", "created_at", "id"),
         Index("ix_executions_replay_of", "replay_of", postgresql_where=text("replay_of IS NOT NULL")),
         # What an integration that sends the end of an alert looks for.
         Index(

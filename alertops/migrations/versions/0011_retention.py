@@ -1,4 +1,4 @@
-"""What is over is found by when it ended; old entries of the audit log can be deleted.
+"""What is over is found by when it ended, a team's executions by their state; old audit entries can go.
 
 Revision: 0011
 Follows: 0010
@@ -41,12 +41,24 @@ _KEEP_FOR_EVER = """
 
 
 def upgrade() -> None:
+    _executions()
+    _what_else_is_over()
+    op.execute(_KEEP_A_YEAR)
+
+
+def _executions() -> None:
+    """Nothing asks by flow and revision; only deleting a flow would, and flows are archived."""
     op.create_index(
         "ix_executions_ended",
         "executions",
         ["ended_at", "id"],
         postgresql_where=sa.text("ended_at IS NOT NULL"),
     )
+    op.create_index("ix_executions_team_status", "executions", ["team_id", "status", "created_at", "id"])
+    op.drop_index("ix_executions_flow_revision", table_name="executions")
+
+
+def _what_else_is_over() -> None:
     op.create_index(
         "ix_mail_tokens_outsider_created",
         "mail_tokens",
@@ -54,11 +66,12 @@ def upgrade() -> None:
         postgresql_where=sa.text("outsider_id IS NOT NULL"),
     )
     op.create_index("ix_audit_log_at", "audit_log", ["at", "id"])
-    op.execute(_KEEP_A_YEAR)
 
 
 def downgrade() -> None:
     op.execute(_KEEP_FOR_EVER)
     op.drop_index("ix_audit_log_at", table_name="audit_log")
     op.drop_index("ix_mail_tokens_outsider_created", table_name="mail_tokens")
+    op.create_index("ix_executions_flow_revision", "executions", ["flow_id", "revision_number"])
+    op.drop_index("ix_executions_team_status", table_name="executions")
     op.drop_index("ix_executions_ended", table_name="executions")

@@ -1,0 +1,243 @@
+"""No statement on the way of an alert costs more as the history grows.
+
+All that the services say to the database is asked for its plan, at the moment and with the values with which
+it is said, on tables with a long history: no growing table is read through, and hardly a row in vain.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from itertools import islice
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, event, text
+from sqlalchemy.orm import Session, sessionmaker
+
+from alertops.answer_links import LinkedTarget
+from alertops.channels.base import ChannelError, Notification
+from alertops.db import database_now, session_factory
+from alertops.escalation.states import ExecutionStatus
+from alertops.models import Execution
+from alertops.schema import migrate
+from alertops.services.access.actor import Person
+from alertops.services.access.wall import raise_the_wall
+from alertops.services.accounts.open_session import Client
+from alertops.services.acknowledge import acknowledge
+from alertops.services.add_note import add_note
+from alertops.services.cancel import cancel
+from alertops.services.dispatch import Dispatcher
+from alertops.services.escalate import escalate
+from alertops.services.find_linked import find_linked
+from alertops.services.fire_timer import fire_timer
+from alertops.services.keys import TimerKey
+from alertops.services.measure import measure
+from alertops.services.operate import By
+from alertops.services.pages import executions_of, timeline_of
+from alertops.services.replay import replay
+from alertops.services.resolve import resolve
+from alertops.services.retention.over import Ages, sweeps
+from alertops.services.retention.prune import prune
+from alertops.services.show_execution import show_execution
+from alertops.services.snooze import snooze
+from alertops.services.start_execution import Alert, start_execution
+from alertops.services.tell_story import tell_story
+from alertops.services.unsnooze import unsnooze
+from deploy.local.databases import create_database, drop_database
+from deploy.local.stack import PrivateStack
+from tests.history import write_history
+from tests.integration.conftest import RecordingPublisher
+from tests.integration.recovering import Markers, runner
+from tests.integration.test_metrics_cost import scans
+from tests.integration.test_recovery_cost import removed
+from tests.integration.world import World, node
+
+FINISHED = 20_000
+OPEN = 50
+GROWING = {"executions", "steps", "attempts", "timers", "timeline", "letters", "mail_tokens", "audit_log"}
+# Rows that one statement may read in vain: more than are open, and a hundredth of the history.
+IN_VAIN = 200
+
+SEQUENTIAL = text("SELECT relname, seq_scan FROM pg_stat_user_tables")
+
+
+@dataclass
+class Plans:
+    """What was said to the database, and how it was answered: statements, and what was bad about them."""
+
+    said: set[str] = field(default_factory=set)
+    bad: dict[str, str] = field(default_factory=dict)
+
+    def note(self, _connection: Any, cursor: Any, sql: str, values: Any, *_: Any) -> None:
+        if not sql.lstrip().startswith(("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")):
+            return
+        plan = _explained(cursor.connection, sql, values[0] if isinstance(values, list) else values)
+        self.said.add(sql)
+        through = {table for kind, table in scans(plan) if kind == "Seq Scan"} & GROWING
+        if through:
+            self.bad[sql] = f"reads through {', '.join(sorted(through))}"
+        elif removed(plan) > IN_VAIN:
+            self.bad[sql] = f"reads {removed(plan)} rows in vain"
+
+    def about(self, words: str) -> bool:
+        return any(words in sql for sql in self.said)
+
+
+def _explained(connection: Any, sql: str, values: Any) -> dict[str, Any]:
+    """How it is carried out here and now; what it did is undone."""
+    with connection.cursor() as cursor:
+        cursor.execute("SAVEPOINT explained")
+        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", values)
+        plan: dict[str, Any] = cursor.fetchone()[0][0]["Plan"]
+        cursor.execute("ROLLBACK TO SAVEPOINT explained")
+        cursor.execute("RELEASE SAVEPOINT explained")
+    return plan
+
+
+@pytest.fixture(scope="module")
+def engine(stack: PrivateStack) -> Iterator[Engine]:
+    """A database of its own: to write its history takes a while, and to delete it for other tests too."""
+    server, name = stack.addresses.database_url, f"alertops_past_{os.getpid()}"
+    engine: Engine = session_factory(create_database(server, name)).kw["bind"]
+    with engine.connect() as connection:
+        migrate(connection)
+    yield engine
+    engine.dispose()
+    drop_database(server, name)
+
+
+@pytest.fixture(scope="module")
+def world(engine: Engine) -> Iterator[World]:
+    """Many that are over, some that run, and a planner that knows."""
+    publisher = RecordingPublisher()
+    with sessionmaker(engine, expire_on_commit=False)() as session:
+        world = World(session, Dispatcher(publisher), publisher)
+        flow = world.flow(node("a", 0), node("b", 600))
+        with engine.connect() as connection:
+            write_history(connection, world.team.id, flow.id, FINISHED)
+        for number in range(OPEN):
+            execution = world.start(flow, f"open-{number}")
+            world.fire(execution, 1)
+            world.send(execution, 1)
+        session.execute(text(f"ANALYZE {', '.join(GROWING)}"))
+        session.commit()
+        yield world
+
+
+@pytest.fixture
+def walled(engine: Engine, world: World) -> Iterator[Session]:
+    """As requests read and write: behind the wall, which has a say in every plan."""
+    with sessionmaker(engine, expire_on_commit=False)() as session:
+        raise_the_wall(session, Person(world.owner.id))
+        yield session
+
+
+@pytest.fixture
+def plans(engine: Engine, world: World) -> Iterator[Plans]:
+    plans = Plans()
+    event.listen(engine, "before_cursor_execute", plans.note)
+    world.session.rollback()
+    yield plans
+    world.session.rollback()
+    event.remove(engine, "before_cursor_execute", plans.note)
+
+
+def assert_good(plans: Plans) -> None:
+    assert plans.bad == {}, "\n\n".join(f"{why}: {sql}" for sql, why in plans.bad.items())
+
+
+def drop_the_line(_: Notification) -> None:
+    raise ChannelError("the line is dead")
+
+
+def test_the_way_of_an_alert(world: World, plans: Plans) -> None:
+    flow = world.flow(node("a", 0), node("b", 600), ack_timeout_seconds=600, resolve_after_seconds=3600)
+    execution = world.start(flow, "disk-7")
+    assert world.start(flow, "disk-7").id == execution.id
+    world.fire(execution, 1)
+    world.channel.on_transmit = drop_the_line
+    world.send(execution, 1)
+    world.channel.on_transmit = lambda _: None
+    world.pass_time(execution, 60)
+    world.send(execution, 1, 2)
+    world.pass_time(execution, 600)
+    world.fire(execution, 2)
+    acknowledge(world.session, world.dispatcher, execution.id, By(world.owner.id))
+    world.send(execution, 2)
+    world.pass_time(execution, 3600)
+    for number in (1, 2):
+        fire_timer(world.session, world.dispatcher, TimerKey(execution.id, number))
+    assert world.status(execution) == "resolved"
+    for words in ("INSERT INTO executions", "INSERT INTO attempts", "UPDATE attempts SET status", "timers"):
+        assert plans.about(words)
+    assert_good(plans)
+
+
+def test_what_people_do(world: World, walled: Session, plans: Plans) -> None:
+    session, dispatcher, by = walled, world.dispatcher, By(world.owner.id)
+    alert = Alert("Disk is full", "error", {}, "disk-8")
+    flow = world.flow(node("a", 60), node("b", 600))
+    execution = start_execution(session, dispatcher, flow, alert, world.owner.id).execution
+    escalate(session, dispatcher, execution.id, 1, by)
+    snooze(session, dispatcher, execution.id, database_now(session) + timedelta(hours=1), by)
+    unsnooze(session, dispatcher, execution.id, by)
+    add_note(session, execution.id, "it is the raid again", world.owner.id)
+    resolve(session, dispatcher, execution.id, by)
+    again = replay(session, dispatcher, execution.id, original=False, actor_id=world.owner.id).execution
+    cancel(session, dispatcher, again.id, by)
+    assert_good(plans)
+
+
+def test_what_people_read(world: World, walled: Session, plans: Plans) -> None:
+    session = walled
+    for status in (None, *ExecutionStatus):
+        page = executions_of(session, world.team.id, limit=20, status=status)
+        executions_of(session, world.team.id, limit=20, after=page.next, status=status)
+    running = executions_of(session, world.team.id, limit=1, status="running").items[0]
+    show_execution(session, running)
+    told = timeline_of(session, running.id, limit=1)
+    timeline_of(session, running.id, limit=1, after=told.next or 0)
+    target = LinkedTarget(running.id, 1, 1)
+    tell_story(session, find_linked(session, target, Client("127.0.0.1", "a browser")))
+    assert plans.about("FROM timeline")
+    assert_good(plans)
+
+
+def test_what_repairs_and_watches(world: World, engine: Engine, plans: Plans) -> None:
+    recover = runner(sessionmaker(engine), world, Markers())
+    recover()
+    recover()
+    with engine.connect() as connection:
+        assert measure(connection, grace=5).work.steps_waiting >= OPEN
+    assert_good(plans)
+
+
+def test_what_deletes(world: World, plans: Plans) -> None:
+    session = world.session
+    for sweep in sweeps(Ages(timedelta(days=90), timedelta(days=730)), database_now(session)):
+        batches = prune(session, sweep, batch=20, rest=lambda _: None)
+        list(islice(batches, 20))
+    assert plans.about("DELETE FROM executions")
+    assert_good(plans)
+
+
+def test_cascades_and_checks_of_foreign_keys_read_through_nothing(world: World, engine: Engine) -> None:
+    """Their plans are not told to anybody; but Postgres counts when it reads through a table."""
+    read = _read_through(engine)
+    execution = world.start(world.flow(node("a", 0)), "disk-9")
+    world.fire(execution, 1)
+    world.send(execution, 1)
+    resolve(world.session, world.dispatcher, execution.id, By(world.owner.id))
+    world.session.delete(world.session.get_one(Execution, execution.id))
+    world.session.commit()
+    assert _read_through(engine) == read
+
+
+def _read_through(engine: Engine) -> dict[str, int]:
+    """How often each growing table was read through; who has counts to tell does so when it leaves."""
+    engine.dispose()
+    with engine.connect() as connection:
+        return {table: times for table, times in connection.execute(SEQUENTIAL) if table in GROWING}
