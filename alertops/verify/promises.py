@@ -198,11 +198,11 @@ class Judge:
         self.require("planned", followed, what)
 
     def _on_course(self) -> None:
-        """A rebase counts from where the execution counted before, whatever it goes on with."""
+        """A rebase counts from where the execution counted before; what is due by then is due at it."""
         for earlier, later in pairwise(self.history.stretches):
             if later.reason == Reason.REBASED:
                 kept = later.course.anchor_at == earlier.course.anchor_at
-                kept &= later.first_step == earlier.first_step
+                kept &= later.first_step == earlier.first_step and later.course.not_before is not None
                 what = f"{self.history.execution.id} was rebased, and counts from {later.course.anchor_at}"
                 self.require("undrifted", kept, what)
 

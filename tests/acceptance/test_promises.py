@@ -300,9 +300,10 @@ def hand_it_on(seen: Seen, since: float) -> Seen:
     return replace(seen, history=replace(seen.history, stretches=[*seen.history.stretches, taken_over]))
 
 
-def rebase(seen: Seen, anchor: float, first_step: int = 1) -> Seen:
+def rebase(seen: Seen, anchor: float, *, first_step: int = 1, floor: float | None = 21) -> Seen:
     """At 21 s it goes on with the newest revision, before its third step."""
-    onto = Stretch(3, first_step, FLOW, Course(at(anchor), at(21)), at(21), reason="rebased")
+    course = Course(at(anchor), None if floor is None else at(floor))
+    onto = Stretch(3, first_step, FLOW, course, at(21), reason="rebased")
     return replace(seen, history=replace(seen.history, stretches=[*seen.history.stretches, onto]))
 
 
@@ -312,6 +313,10 @@ def rebase_from_then_on(seen: Seen) -> Seen:
 
 def rebase_as_if_nothing_had_fired(seen: Seen) -> Seen:
     return rebase(seen, 0, first_step=3)
+
+
+def rebase_into_the_past(seen: Seen) -> Seen:
+    return rebase(seen, 0, floor=None)
 
 
 def send_what_was_left_behind(seen: Seen) -> Seen:
@@ -340,6 +345,7 @@ def send_what_was_left_behind(seen: Seen) -> Seen:
         pytest.param(come_back_to_another, "planned", id="coming back to another node"),
         pytest.param(come_back_late, "undrifted", id="coming back at another time"),
         pytest.param(rebase_from_then_on, "undrifted", id="a rebase that counts anew"),
+        pytest.param(rebase_into_the_past, "undrifted", id="a rebase after which what is due is late"),
         pytest.param(rebase_as_if_nothing_had_fired, "undrifted", id="a rebase that begins anew"),
         pytest.param(send_what_was_left_behind, "silent", id="a send of what was left behind"),
         pytest.param(drift, "undrifted", id="a due time that drifted"),
