@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-MODEL = Path(__file__).parents[2] / "docs" / "model" / "escalation.pml"
+MODELS = Path(__file__).parents[2] / "docs" / "model"
+ESCALATION = MODELS / "escalation.pml"
+COURSE = MODELS / "course.pml"
 
 # Twenty times deeper than the deepest search needs; a search that is cut off is no proof.
 MAX_DEPTH = 20_000
@@ -63,19 +65,19 @@ def tool(name: str) -> str:
     return path
 
 
-def search_all(folder: Path, *settings: str) -> Report:
+def search_all(folder: Path, model: Path, *settings: str) -> Report:
     """Visit every reachable state of the model with these settings defined."""
-    return _search(folder, settings, "-O2", "-DCOLLAPSE")
+    return _search(folder, model, settings, "-O2", "-DCOLLAPSE")
 
 
-def search_shortest(folder: Path, *settings: str) -> Report:
+def search_shortest(folder: Path, model: Path, *settings: str) -> Report:
     """Search breadth first, so that what is found first is a shortest counterexample."""
-    return _search(folder, settings, "-O0", "-DBFS")
+    return _search(folder, model, settings, "-O0", "-DBFS")
 
 
-def _search(folder: Path, settings: tuple[str, ...], *how: str) -> Report:
+def _search(folder: Path, model: Path, settings: tuple[str, ...], *how: str) -> Report:
     defines = [f"-D{setting}" for setting in settings]
-    _run(folder, tool("spin"), "-a", *defines, str(MODEL))
+    _run(folder, tool("spin"), "-a", *defines, str(model))
     # -DSAFETY: promises and dead ends, no cycles. -w: C warnings about generated code help nobody.
     _run(folder, tool("gcc"), "-w", *how, "-DSAFETY", "-DMEMLIM=1500", "-o", "pan", "pan.c")
     return Report(_run(folder, str(folder / "pan"), f"-m{MAX_DEPTH}", "-w22"))
