@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from tests.benchmarks.contenders.contender import Contender, cpu_seconds, servers_cpu
+from tests.benchmarks.contenders.contender import Contender, cpu_seconds, pids_of_servers
 from tests.benchmarks.sink import MailSink
 
 # How long a contender may take for each job before it is given up.
@@ -32,7 +32,8 @@ class Worked:
     @property
     def per_second(self) -> float:
         """Mails a second, from when the first was due to when the last came."""
-        return len(self.arrived) / (max(self.arrived.values()) - self.began)
+        last = max(self.arrived.values(), default=time.time())
+        return len(self.arrived) / (last - self.began)
 
     @property
     def late_ms(self) -> list[float]:
@@ -66,14 +67,17 @@ def work(
     due = [begin + offset for offset in offsets]
     worked = Worked(dict(zip(contender.schedule(due), due, strict=True)))
     late = time.time() > begin
-    time.sleep(max(0.0, begin - time.time() - 0.2))
+    # To find the processes takes its time, and is done before there is work.
+    pids, servers_pids = contender.pids, pids_of_servers(contender.room.stage)
+    time.sleep(max(0.0, begin - time.time() - 0.1))
     when_it_begins()
-    pids = contender.pids
-    used, servers = cpu_seconds(pids), servers_cpu(contender.room.stage)
+    used = cpu_seconds(pids)
+    servers = {name: cpu_seconds(found) for name, found in servers_pids.items()}
     sink.wait_for(len(due), offsets[-1] + SETTLING_SECONDS + len(due) * SECONDS_EACH)
     worked.cpu_seconds = cpu_seconds(pids) - used
     worked.servers_seconds = {
-        name: now - servers[name] for name, now in servers_cpu(contender.room.stage).items()
+        name: cpu_seconds(found) - servers[name]
+        for name, found in pids_of_servers(contender.room.stage).items()
     }
     arrivals = sink.take()
     worked.mails = len(arrivals)
