@@ -59,9 +59,31 @@ def work(
 ) -> Worked:
     """Have mails sent so many seconds after a moment that is `lead` seconds ahead; wait until all have come.
 
-    `when_it_begins` is called just before that moment. Raises `ScheduledTooLateError` when scheduling took
-    longer than that.
+    `when_it_begins` is called just before that moment. It begins again, with more time ahead, when that was
+    too short to schedule them.
     """
+    while True:
+        try:
+            return _try_to_work(contender, sink, offsets, lead, when_it_begins)
+        except ScheduledTooLateError:
+            lead *= 2
+
+
+def all_at_once(
+    contender: Contender, sink: MailSink, count: int, when_it_begins: Callable[[], None] = lambda: None
+) -> Worked:
+    """So many jobs, spread over one second."""
+    offsets = [number / count for number in range(count)]
+    return work(contender, sink, offsets, 2 + count / 250, when_it_begins)
+
+
+def _try_to_work(
+    contender: Contender,
+    sink: MailSink,
+    offsets: Sequence[float],
+    lead: float,
+    when_it_begins: Callable[[], None],
+) -> Worked:
     sink.take()
     begin = time.time() + lead
     due = [begin + offset for offset in offsets]
@@ -87,16 +109,3 @@ def work(
     if late:
         raise ScheduledTooLateError(f"{len(due)} jobs were not scheduled in {lead:g} s")
     return worked
-
-
-def all_at_once(
-    contender: Contender, sink: MailSink, count: int, when_it_begins: Callable[[], None] = lambda: None
-) -> Worked:
-    """So many jobs, spread over one second; with more time to schedule them if it was too little."""
-    lead = 2 + count / 250
-    offsets = [number / count for number in range(count)]
-    while True:
-        try:
-            return work(contender, sink, offsets, lead, when_it_begins)
-        except ScheduledTooLateError:
-            lead *= 2
