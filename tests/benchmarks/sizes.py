@@ -31,11 +31,11 @@ class Sizes:
 WHOLE = Sizes(
     rounds=3,
     seconds=5,
-    backlog=1000,
+    backlog=500,
     storm=5000,
     storm_rounds=1,
     rates=(10, 50, 100),
-    rate_seconds=10,
+    rate_seconds=8,
     pending=(0, 10_000, 100_000),
     peers_rate=50,
     peers_pending=(0, 100_000),

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from tests.benchmarks.contenders.contender import Contender, cpu_seconds, servers_cpu
+from tests.benchmarks.contenders.contender import Contender, cpu_seconds, pids_of_servers
 from tests.benchmarks.sink import MailSink
 
 # How long a contender may take for each job before it is given up.
@@ -32,7 +32,8 @@ class Worked:
     @property
     def per_second(self) -> float:
         """Mails a second, from when the first was due to when the last came."""
-        return len(self.arrived) / (max(self.arrived.values()) - self.began)
+        last = max(self.arrived.values(), default=time.time())
+        return len(self.arrived) / (last - self.began)
 
     @property
     def late_ms(self) -> list[float]:
@@ -58,22 +59,47 @@ def work(
 ) -> Worked:
     """Have mails sent so many seconds after a moment that is `lead` seconds ahead; wait until all have come.
 
-    `when_it_begins` is called just before that moment. Raises `ScheduledTooLateError` when scheduling took
-    longer than that.
+    `when_it_begins` is called just before that moment. It begins again, with more time ahead, when that was
+    too short to schedule them.
     """
+    while True:
+        try:
+            return _try_to_work(contender, sink, offsets, lead, when_it_begins)
+        except ScheduledTooLateError:
+            lead *= 2
+
+
+def all_at_once(
+    contender: Contender, sink: MailSink, count: int, when_it_begins: Callable[[], None] = lambda: None
+) -> Worked:
+    """So many jobs, spread over one second."""
+    offsets = [number / count for number in range(count)]
+    return work(contender, sink, offsets, 2 + count / 250, when_it_begins)
+
+
+def _try_to_work(
+    contender: Contender,
+    sink: MailSink,
+    offsets: Sequence[float],
+    lead: float,
+    when_it_begins: Callable[[], None],
+) -> Worked:
     sink.take()
     begin = time.time() + lead
     due = [begin + offset for offset in offsets]
     worked = Worked(dict(zip(contender.schedule(due), due, strict=True)))
     late = time.time() > begin
-    time.sleep(max(0.0, begin - time.time() - 0.2))
+    # To find the processes takes its time, and is done before there is work.
+    pids, servers_pids = contender.pids, pids_of_servers(contender.room.stage)
+    time.sleep(max(0.0, begin - time.time() - 0.1))
     when_it_begins()
-    pids = contender.pids
-    used, servers = cpu_seconds(pids), servers_cpu(contender.room.stage)
+    used = cpu_seconds(pids)
+    servers = {name: cpu_seconds(found) for name, found in servers_pids.items()}
     sink.wait_for(len(due), offsets[-1] + SETTLING_SECONDS + len(due) * SECONDS_EACH)
     worked.cpu_seconds = cpu_seconds(pids) - used
     worked.servers_seconds = {
-        name: now - servers[name] for name, now in servers_cpu(contender.room.stage).items()
+        name: cpu_seconds(found) - servers[name]
+        for name, found in pids_of_servers(contender.room.stage).items()
     }
     arrivals = sink.take()
     worked.mails = len(arrivals)
@@ -83,16 +109,3 @@ def work(
     if late:
         raise ScheduledTooLateError(f"{len(due)} jobs were not scheduled in {lead:g} s")
     return worked
-
-
-def all_at_once(
-    contender: Contender, sink: MailSink, count: int, when_it_begins: Callable[[], None] = lambda: None
-) -> Worked:
-    """So many jobs, spread over one second; with more time to schedule them if it was too little."""
-    lead = 2 + count / 250
-    offsets = [number / count for number in range(count)]
-    while True:
-        try:
-            return work(contender, sink, offsets, lead, when_it_begins)
-        except ScheduledTooLateError:
-            lead *= 2

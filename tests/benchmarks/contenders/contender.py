@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -59,14 +60,18 @@ def wait_until_calm(pids: Sequence[int], within: float = 20.0, share: float = 0.
 
 def cpu_seconds(pids: Sequence[int]) -> float:
     """The processor time of these processes until now."""
-    times = [psutil.Process(pid).cpu_times() for pid in pids]
-    return float(sum(each.user + each.system for each in times))
+    total = 0.0
+    for pid in pids:
+        with contextlib.suppress(psutil.NoSuchProcess):  # a session of Postgres that has ended
+            times = psutil.Process(pid).cpu_times()
+            total += times.user + times.system
+    return total
 
 
-def servers_cpu(stage: Stage) -> dict[str, float]:
-    """The processor time of Postgres and of RabbitMQ until now, without sessions that have ended."""
+def pids_of_servers(stage: Stage) -> dict[str, list[int]]:
+    """The processes of Postgres, one for each session, and of RabbitMQ."""
     return {
-        server.title: cpu_seconds([process.pid for process in living(server.home, server.programs)])
+        server.title: [process.pid for process in living(server.home, server.programs)]
         for server in (stage.stack.postgres, stage.stack.rabbitmq)
     }
 

@@ -31,7 +31,7 @@ def turns(stage: Stage, sizes: Sizes) -> Iterator[Sequence[Turn]]:
     with stage.room("floor") as room:
         room.execute("CREATE TABLE rows (id bigserial PRIMARY KEY, body text NOT NULL)")
         declare(room.addresses.broker_url, QUEUE)
-        seconds = sizes.seconds
+        seconds = sizes.seconds / 2
         yield [
             Turn("commits", partial(commits, room, seconds)),
             Turn("pgbench", partial(pgbench, room, seconds)),
