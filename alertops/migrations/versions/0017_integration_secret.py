@@ -1,6 +1,6 @@
 """Integrations whose notifications are signed.
 
-Revision: 0021
+Revision: 0017
 Follows: 0016
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0021"
+revision = "0017"
 down_revision = "0016"
 branch_labels = None
 depends_on = None
