@@ -89,6 +89,16 @@ class History:
         """When the execution was reassigned, and what this step had begun was to be gone on with no more."""
         return next((stretch.since for stretch in self.stretches if stretch.first_step > step), None)
 
+    def given_up_at(self, step: Step) -> datetime:
+        """When it was to fire no more: somebody answered, or changed the course; `now` if nobody did."""
+        ends = [self.silent_since(step.created_at)]
+        if (left_behind_at := self.left_behind_at(step.number)) is not None:
+            ends.append(left_behind_at)
+        if self.expected(step.number) is None:
+            # A rebase to a revision that has nothing left for it.
+            ends.append(self.stretch_of(step.number).since)
+        return min(ends)
+
     def expected(self, step: int) -> PlannedStep | None:
         """What the plan has at this number, after what had fired before; None when nothing was left."""
         stretch = self.stretch_of(step)

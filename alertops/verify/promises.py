@@ -99,9 +99,9 @@ class Judge:
         self.verdict.require(promise, self.history.execution.id, kept, otherwise)
 
     def _fired(self) -> None:
-        """A step that was cancelled by an answer, or waits, must not have been due for long."""
+        """A step that waits, or that an answer or a change of course cancelled, was not due for long."""
         for step in self.history.steps:
-            ends = self.history.silent_since(step.created_at)
+            ends = self.history.given_up_at(step)
             if step.fired_at is not None or self.history.deadline(step.due_at) <= ends:
                 fired = step.fired_at is not None
                 what = f"{self.history.name(step.number)} was due at {step.due_at}"

@@ -294,9 +294,11 @@ def come_back_late(seen: Seen) -> Seen:
     return come_back(seen, due=41)
 
 
-def hand_it_on(seen: Seen, since: float) -> Seen:
+def hand_it_on(seen: Seen, since: float, *, first_step: int = 3) -> Seen:
     """Another flow takes over; what the first had begun is left behind."""
-    taken_over = Stretch(3, 3, FLOW, Course(at(since), at(since)), at(since), reason="reassigned")
+    taken_over = Stretch(
+        first_step, first_step, FLOW, Course(at(since), at(since)), at(since), reason="reassigned"
+    )
     return replace(seen, history=replace(seen.history, stretches=[*seen.history.stretches, taken_over]))
 
 
@@ -402,6 +404,21 @@ def test_failure_with_its_retry_is_no_broken_promise() -> None:
     retry = Attempt(**{name: getattr(seen.attempts[0], name) for name in ATTEMPT} | {"number": 2})
     rows = replace(seen.history, attempts=[*seen.attempts, retry])
     assert not broken(replace(seen, history=rows))
+
+
+@pytest.mark.parametrize(("since", "promise"), [(31, set()), (33, {"fired"})])
+def test_step_that_was_left_behind_is_lost_if_it_was_late_by_then(since: float, promise: set[str]) -> None:
+    """The third is due at 30 s, and cancelled when another flow takes over."""
+    assert broken(hand_it_on(stay_open(kept()), since, first_step=4)) & {"fired"} == promise
+
+
+@pytest.mark.parametrize(("since", "promise"), [(31, set()), (33, {"fired"})])
+def test_step_that_was_taken_out_is_lost_if_it_was_late_by_then(since: float, promise: set[str]) -> None:
+    shorter = replace(FLOW, nodes=FLOW.nodes[:2])
+    onto = Stretch(3, 1, shorter, Course(START, at(since)), at(since), reason="rebased")
+    seen = stay_open(kept())
+    rows = replace(seen.history, stretches=[*seen.history.stretches, onto])
+    assert broken(replace(seen, history=rows)) & {"fired"} == promise
 
 
 def test_rebase_that_counts_as_before_is_no_broken_promise() -> None:

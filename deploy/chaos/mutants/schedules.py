@@ -155,7 +155,7 @@ SCHEDULES = {
     "operated": Schedule(
         "wake-ups duplicated and made early, stale wake-ups; people snooze, reassign, rebase, ...",
         seed=8014,
-        profile=_profile(200, 8, 24),
+        profile=_profile(150, 6, 24),
         only=("wake-ups duplicated", "stale wake-ups"),
         operated=True,
         stretch=2,
