@@ -32,6 +32,9 @@ FRAME = re.compile(r"\((?P<file>[^()]*?)(?::\d+)?\)$")
 # Below this share a package is one of the others.
 LEAST = 0.02
 OTHERS = "everything else"
+# Of our functions, those in which most of the samples are, with all that they call.
+MOST_FUNCTIONS = 12
+CALLED = "with what it calls"
 Stacks = Counter[str]
 OUR_OWN = ("alertops/services", "alertops/channels", "alertops/models", "alertops", "tasks", "api")
 
@@ -110,6 +113,27 @@ def shares(who: str, stacks: Stacks) -> Iterator[Sample]:
             yield Sample(who, package, times * 100 / total, "%")
     if small:
         yield Sample(who, OTHERS, small * 100 / total, "%")
+    for function, times in functions_of(stacks).most_common(MOST_FUNCTIONS):
+        if times >= LEAST * total:
+            yield Sample(who, function, times * 100 / total, "%", CALLED)
+
+
+def functions_of(stacks: Stacks) -> Counter[str]:
+    """How many of the samples were in each function of ours, or in what it called."""
+    functions: Counter[str] = Counter()
+    for stack, times in stacks.items():
+        named = {_function(frame) for frame in stack.split(";")} - {None}
+        functions.update(dict.fromkeys(filter(None, named), times))
+    return functions
+
+
+def _function(frame: str) -> str | None:
+    """`alertops/services/fire_step.py: fire_step`; None when it is not of ours."""
+    found = FRAME.search(frame)
+    if found is None or _package(found["file"]) not in OUR_OWN:
+        return None
+    name = frame[: found.start()].strip()
+    return None if "<" in name else f"{found['file'].removeprefix(f'{CHECKOUT}/')}: {name}"
 
 
 def package_of(stack: str) -> str:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from tests.benchmarks.contenders.contender import Contender, cpu_seconds, pids_of_servers
+from tests.benchmarks.contenders.contender import Contender, cpu_by_pid, cpu_seconds, pids_of_servers
 from tests.benchmarks.sink import MailSink
 
 # How long a contender may take for each job before it is given up.
@@ -94,13 +94,12 @@ def _try_to_work(
     time.sleep(max(0.0, begin - time.time() - 0.1))
     when_it_begins()
     used = cpu_seconds(pids)
-    servers = {name: cpu_seconds(found) for name, found in servers_pids.items()}
+    servers = {name: cpu_by_pid(found) for name, found in servers_pids.items()}
     sink.wait_for(len(due), offsets[-1] + SETTLING_SECONDS + len(due) * SECONDS_EACH)
     worked.cpu_seconds = cpu_seconds(pids) - used
-    worked.servers_seconds = {
-        name: cpu_seconds(found) - servers[name]
-        for name, found in pids_of_servers(contender.room.stage).items()
-    }
+    for name, found in pids_of_servers(contender.room.stage).items():
+        spent = (now - servers[name].get(pid, 0.0) for pid, now in cpu_by_pid(found).items())
+        worked.servers_seconds[name] = sum(spent)
     arrivals = sink.take()
     worked.mails = len(arrivals)
     for arrival in arrivals:

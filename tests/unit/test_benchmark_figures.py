@@ -15,7 +15,7 @@ from tests.benchmarks.contenders.contender import CHECKOUT
 from tests.benchmarks.counts import Counts
 from tests.benchmarks.figures import FLOOR, OURS, Figures, Sample, quantiles
 from tests.benchmarks.plots import PICTURES, draw_all
-from tests.benchmarks.profiled import OTHERS, package_of, shares
+from tests.benchmarks.profiled import OTHERS, functions_of, package_of, shares
 from tests.benchmarks.reach import TARGETS
 from tests.benchmarks.report import PAGE, filled
 from tests.benchmarks.run import interleaved
@@ -225,6 +225,17 @@ def test_a_sample_belongs_to_the_innermost_package_that_is_not_pythons_own() -> 
     assert package_of(f"{library};{celery};{ours}") == "alertops/services"
     assert package_of(f"{library};{ours};{celery};{library}") == "celery"
     assert package_of(library) == OTHERS
+
+
+def test_a_function_of_ours_has_the_samples_of_what_it_calls() -> None:
+    step = f"fire_step ({CHECKOUT}/alertops/services/fire_step.py:47)"
+    lock = f"lock ({CHECKOUT}/alertops/services/lock.py:9)"
+    library = "execute (/venv/site-packages/sqlalchemy/x.py:1)"
+    stacks = Counter({f"{step};{library}": 3, f"{step};{lock};{lock};{library}": 2, library: 9})
+    assert functions_of(stacks) == {
+        "alertops/services/fire_step.py: fire_step": 5,
+        "alertops/services/lock.py: lock": 2,
+    }
 
 
 def test_packages_with_a_small_share_are_told_together() -> None:
