@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from sqlalchemy import DateTime, Engine, MetaData, create_engine, event, func, select
+from sqlalchemy import Connection, DateTime, Engine, MetaData, create_engine, event, func, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import InvalidatePoolError
@@ -35,13 +35,13 @@ NAMING = {
 # Nor must one whose client is gone stand in line for such a lock, get it when the one before it is ended, and
 # keep it for as long again: a host that vanishes leaves many at once. So waiting is bounded as well. Who is
 # alive tries again (`services/persistence.py`; the API answers 503).
-SESSION_BOUNDS = (
-    "SET idle_in_transaction_session_timeout = '10s'",
-    "SET lock_timeout = '4s'",
-    "SET tcp_keepalives_idle = 5",
-    "SET tcp_keepalives_interval = 2",
-    "SET tcp_keepalives_count = 3",
-)
+BOUNDS = {"idle_in_transaction_session_timeout": "10s", "lock_timeout": "4s"}
+KEEPALIVES = {"tcp_keepalives_idle": "5", "tcp_keepalives_interval": "2", "tcp_keepalives_count": "3"}
+
+ASK_ONCE = "; ".join(f"SET {name} = '{value}'" for name, value in (BOUNDS | KEEPALIVES).items())
+# Behind a pooler a session is many: each transaction may have another connection to the server, on which
+# somebody has asked for something, or nobody for anything. So each asks for its own.
+ASK_EACH_TIME = "; ".join(f"SET LOCAL {name} = '{value}'" for name, value in BOUNDS.items())
 
 # The other way round: a server whose host vanishes in the middle of a query is given up after 11 s, not after
 # the many minutes for which TCP tries.
@@ -55,6 +55,7 @@ SERVER_VANISHED = {
 # A connection that was in use so lately is not asked whether it is alive.
 ALIVE_SECONDS = 1.0
 USED_AT = "alertops.used_at"
+POOLED = "alertops.pooled"
 
 
 class Base(DeclarativeBase):
@@ -85,8 +86,9 @@ def session_factory(database_url: str) -> sessionmaker[Session]:
 
 
 def bounded(engine: Engine) -> Engine:
-    """Have every connection of the engine ask the server for `SESSION_BOUNDS`, and be known to be alive."""
+    """Have every transaction of the engine bounded by `BOUNDS`, and every connection known to be alive."""
     event.listen(engine, "connect", _ask_for_bounds)
+    event.listen(engine, "begin", _ask_behind_a_pooler)
     event.listen(engine, "checkin", _note_use)
     event.listen(engine, "checkout", partial(_require_alive, engine))
     return engine
@@ -114,11 +116,20 @@ def _require_alive(
         raise InvalidatePoolError from error
 
 
-def _ask_for_bounds(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
+def _ask_for_bounds(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
     with closing(connection.cursor()) as cursor:
-        for statement in SESSION_BOUNDS:
-            cursor.execute(statement)
+        cursor.execute("SELECT pg_backend_pid()")
+        (server,) = cursor.fetchone() or (None,)
+        # A pooler tells each client a process of its own making, by which the client cancels.
+        record.info[POOLED] = server != connection.info.backend_pid
+        if not record.info[POOLED]:
+            cursor.execute(ASK_ONCE)
     connection.commit()
+
+
+def _ask_behind_a_pooler(connection: Connection) -> None:
+    if connection.info.get(POOLED):
+        connection.exec_driver_sql(ASK_EACH_TIME)
 
 
 @dataclass(frozen=True)

@@ -5,80 +5,33 @@ Whose turn it is changes with every transaction there. What one of them leaves b
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-import tempfile
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
-from sqlalchemy import func, make_url, select, text
+from sqlalchemy import event, func, select, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session, sessionmaker
 
 from alertops.db import session_factory
 from alertops.models import Execution
 from alertops.services.access.actor import Person
 from alertops.services.access.wall import raise_the_wall
-from deploy.local import binaries, ports
-from deploy.local.account import unprivileged
+from alertops.services.acknowledge import acknowledge
+from alertops.services.lock import lock_execution
+from alertops.services.operate import By
 from tests.integration.api_client import a_flow, person
 from tests.integration.conftest import RecordingPublisher, application
 from tests.integration.furnishing import Tenant, furnish
-
-CONFIGURATION = """
-[databases]
-{database} = host={host} dbname={database} port={port} user={user} password={password} {more}
-[pgbouncer]
-listen_addr = 127.0.0.1
-listen_port = {listen_port}
-unix_socket_dir =
-auth_type = any
-pool_mode = transaction
-default_pool_size = {pool_size}
-"""
+from tests.integration.world import World, node
+from tests.pooler import Pooler
 
 
 @pytest.fixture
 def pooler(database_url: str) -> Iterator[str]:
     """The address of a PgBouncer that has a single connection to the server."""
-    yield from _pooler(database_url, pool_size=1)
-
-
-def _pooler(database_url: str, *, pool_size: int, more: str = "") -> Iterator[str]:
-    binaries.ensure_installed([binaries.POOLER])
-    url, port, account = make_url(database_url), ports.choose(set()), unprivileged()
-    folder = Path(tempfile.mkdtemp(prefix="pgbouncer."))
-    file = folder / "pgbouncer.ini"
-    file.write_text(
-        CONFIGURATION.format(
-            database=url.database,
-            host=url.host,
-            port=url.port,
-            user=url.username,
-            password=url.password,
-            listen_port=port,
-            pool_size=pool_size,
-            more=more,
-        )
-    )
-    for path in (folder, file):
-        account.own(path)
-    process = subprocess.Popen(  # noqa: S603  our own words
-        [binaries.pgbouncer(), "-q", file], cwd=folder, stderr=subprocess.DEVNULL, **account.keywords()
-    )
-    try:
-        deadline = time.monotonic() + 10
-        while not ports.is_accepting(port):
-            assert process.poll() is None, "PgBouncer ended at once"
-            assert time.monotonic() < deadline, "PgBouncer does not come up"
-            time.sleep(0.02)
-        yield url.set(host="127.0.0.1", port=port).render_as_string(hide_password=False)
-    finally:
-        process.terminate()
-        process.wait(10)
-        shutil.rmtree(folder)
+    with Pooler(database_url, pool_size=1) as pooler:
+        yield pooler.url
 
 
 @pytest.fixture
@@ -139,21 +92,50 @@ def test_an_alert_is_raised_and_a_stranger_finds_nothing_through_it(
         app.extensions["sqlalchemy"].engine.dispose()
 
 
-def test_what_a_session_asks_for_when_it_connects_stays_with_one_connection_of_the_server(
-    database_url: str,
+BOUNDS = text(
+    "SELECT pg_backend_pid(), current_setting('idle_in_transaction_session_timeout'),"
+    " current_setting('lock_timeout')"
+)
+
+
+def test_every_transaction_is_bounded_on_whichever_connection_of_the_server_it_is(database_url: str) -> None:
+    with Pooler(database_url, pool_size=2) as pooler:
+        engine = session_factory(pooler.url).kw["bind"]
+        # Both connect, one after the other, over the only connection to the server. Then both are in a
+        # transaction at once, and the second is given a connection to the server that is new.
+        with engine.connect() as first, engine.connect() as second:
+            for _ in range(2):
+                found = [tuple(connection.execute(BOUNDS).one()) for connection in (first, second)]
+                assert [bounds for _, *bounds in found] == [["10s", "4s"]] * 2
+                assert found[0][0] != found[1][0]
+                first.commit()
+                second.commit()
+        engine.dispose()
+
+
+def test_who_is_frozen_in_a_transaction_loses_its_locks_behind_a_pooler_too(
+    pooler: str, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Why docs/security.md tells operators to say it to the pooler, or to the database."""
-    bound = text("SELECT current_setting('idle_in_transaction_session_timeout')")
-    for more, bounds in (
-        ("", ["10s", "0"]),
-        ("connect_query='SET idle_in_transaction_session_timeout = 10000'", ["10s", "10s"]),
-    ):
-        for pooler in _pooler(database_url, pool_size=2, more=more):
-            sessions = session_factory(pooler)
-            engine = sessions.kw["bind"]
-            # Both connect, one after the other, and ask the only connection to the server for their bounds.
-            # Then both are in a transaction at once, and the second is given a connection that is new.
-            with engine.connect() as first, engine.connect() as second:
-                both = [connection.scalar(bound) for connection in (first, second)]
-            engine.dispose()
-            assert both == bounds
+    monkeypatch.setattr(
+        "alertops.db.ASK_EACH_TIME", "SET LOCAL idle_in_transaction_session_timeout = '200ms'"
+    )
+    execution = world.start(world.flow(node("a", 60)))
+    engine = session_factory(pooler).kw["bind"]
+    with Session(engine) as frozen:
+        lock_execution(frozen, execution.id)
+        acknowledge(world.session, world.dispatcher, execution.id, By(world.owner.id))
+        with pytest.raises(DBAPIError):
+            frozen.execute(text("SELECT 1"))
+    engine.dispose()
+
+
+def test_without_a_pooler_it_is_asked_for_once(database_url: str) -> None:
+    """A statement for each transaction would be one in four of firing a step."""
+    engine = session_factory(database_url).kw["bind"]
+    said: list[str] = []
+    event.listen(engine, "before_cursor_execute", lambda _c, _cursor, sql, *_: said.append(sql))
+    for _ in range(2):
+        with engine.connect() as connection:
+            assert connection.execute(BOUNDS).one()[1:] == ("10s", "4s")
+    assert set(said) == {BOUNDS.text}
+    engine.dispose()

@@ -125,8 +125,8 @@ MUTANTS = (
         edits=(
             Edit(
                 "alertops/db.py",
-                "SESSION_BOUNDS = (\n",
-                'SESSION_BOUNDS = (\n    "SET synchronous_commit = off",\n',
+                'ASK_ONCE = "; ".join(',
+                'ASK_ONCE = "SET synchronous_commit = off; " + "; ".join(',
             ),
         ),
     ),
