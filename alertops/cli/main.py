@@ -31,6 +31,7 @@ SECTIONS = {
     },
     "Operators (on a machine that reaches the servers)": {
         "dead-letters": "alertops.cli.dead_letters:dead_letters_group",
+        "doctor": "alertops.cli.doctor.command:doctor",
         "keys": "alertops.cli.keys:keys",
         "verify": "alertops.cli.verify:verify",
         "workers": "alertops.cli.workers:workers",
