@@ -31,6 +31,7 @@ SECTIONS = {
     },
     "Operators (on a machine that reaches the servers)": {
         "dead-letters": "alertops.cli.dead_letters:dead_letters_group",
+        "doctor": "alertops.cli.doctor.command:doctor",
         "keys": "alertops.cli.keys:keys",
         "prune": "alertops.cli.prune:prune_",
         "secrets": "alertops.cli.secrets:secrets",

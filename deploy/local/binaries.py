@@ -60,6 +60,9 @@ PACKAGES = {"postgres": "postgresql", "rabbitmq": "rabbitmq-server"}
 CHECKERS = ("spin", "gcc")
 """The packages that the model of the protocol is checked with."""
 
+PROMETHEUS = "prometheus"
+"""The package with `promtool`, which tries the rules of alerts about AlertOps itself."""
+
 POOLER = "pgbouncer"
 """The package of the connection pooler that tests put between the API and Postgres."""
 
@@ -75,6 +78,14 @@ def program(name: str) -> Path:
     found = shutil.which(name)
     if found is None:
         raise LocalStackError(f"{name} is not installed: run '{_command(name)}' and try again.")
+    return Path(found)
+
+
+def promtool() -> Path:
+    """Prometheus' tool for rules."""
+    found = shutil.which("promtool")
+    if found is None:
+        raise LocalStackError(f"promtool is not installed: run '{_command(PROMETHEUS)}' and try again.")
     return Path(found)
 
 
@@ -109,6 +120,7 @@ FINDERS: dict[str, Callable[[], Path]] = {
     "rabbitmq-server": rabbitmq_folder,
     **{name: partial(program, name) for name in CHECKERS},
     "libc6-dev": c_headers,
+    PROMETHEUS: promtool,
     POOLER: pgbouncer,
     BROWSER: partial(program, BROWSER),
     MONITOR: alertmanager,

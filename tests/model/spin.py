@@ -16,7 +16,7 @@ COURSE = MODELS / "course.pml"
 
 # Twenty times deeper than the deepest search needs; a search that is cut off is no proof.
 MAX_DEPTH = 20_000
-TIMEOUT_SECONDS = 120
+TIMEOUT_SECONDS = 300
 
 
 @dataclass(frozen=True)
