@@ -107,12 +107,13 @@ def shares(who: str, stacks: Stacks) -> Iterator[Sample]:
     for stack, times in stacks.items():
         packages[package_of(stack)] += times
     total = packages.total()
-    small = sum(times for times in packages.values() if times < LEAST * total)
+    others = packages.pop(OTHERS, 0)
+    others += sum(times for times in packages.values() if times < LEAST * total)
     for package, times in packages.most_common():
         if times >= LEAST * total:
             yield Sample(who, package, times * 100 / total, "%")
-    if small:
-        yield Sample(who, OTHERS, small * 100 / total, "%")
+    if others:
+        yield Sample(who, OTHERS, others * 100 / total, "%")
     for function, times in functions_of(stacks).most_common(MOST_FUNCTIONS):
         if times >= LEAST * total:
             yield Sample(who, function, times * 100 / total, "%", CALLED)
