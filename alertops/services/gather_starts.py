@@ -28,7 +28,12 @@ from sqlalchemy.orm import Session
 from alertops.errors import AlertOpsError
 from alertops.services.alerts import MAX_AT_ONCE, StartRequest
 from alertops.services.dispatch import Dispatcher
-from alertops.services.start_executions import Started, open_executions, start_executions
+from alertops.services.start_executions import (
+    Started,
+    dispatch_opened,
+    open_executions,
+    start_executions,
+)
 
 # The batch was refused for what one of its alerts says. Nothing was committed; the others may be good.
 _REFUSED = (AlertOpsError, DataError, IntegrityError)
@@ -131,7 +136,7 @@ class StartGatherer:
         for execution in {started.execution.id: started.execution for started in begun.started}.values():
             session.expunge(execution)
         self._tell(batch, _Turn.DONE)
-        dispatcher.dispatch(session, begun.wake_ups, moment=begun.moment)
+        dispatch_opened(session, dispatcher, begun)
 
     def _take(self, team_id: UUID) -> list[_Caller]:
         """Those who came meanwhile, at most as many as fit in a batch."""

@@ -91,8 +91,15 @@ def start_executions(
     """
     by_actor = [replace(request, actor_id=request.actor_id or actor_id) for request in requests]
     batch = open_executions(session, by_actor, team_id=team_id)
-    dispatcher.dispatch(session, batch.wake_ups, moment=batch.moment)
+    dispatch_opened(session, dispatcher, batch)
     return batch.started
+
+
+def dispatch_opened(session: Session, dispatcher: Dispatcher, batch: Batch) -> None:
+    """Wake whom a committed batch calls for, in the lane that its team has a share of."""
+    if batch.opened:
+        dispatcher = dispatcher.within_share(batch.opened[0].team_id, len(batch.opened))
+    dispatcher.dispatch(session, batch.wake_ups, moment=batch.moment)
 
 
 def open_executions(

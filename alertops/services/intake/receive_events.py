@@ -101,6 +101,8 @@ def receive_events(
     Raises `ConflictError`, and does nothing, when a flow that they are for starts nothing any more.
     """
     work = persistently(session, PATIENCE_SECONDS, lambda: _receive(session, way_in, events))
+    if work.opened:
+        dispatcher = dispatcher.within_share(work.opened[0].team_id, len(work.opened))
     dispatcher.dispatch(session, work.wake_ups, moment=work.moment)
     counts = {outcome.value: 0 for outcome in Outcome}
     for received in work.received.values():
