@@ -14,7 +14,7 @@ from alertops.services.access.wall import raise_the_wall
 from alertops.services.intake.receive_events import Received, receive_events
 from alertops.services.integrations.authenticate_integration import WayIn, authenticate_integration
 from api.blueprints import Blueprint
-from api.extensions import dispatcher, session
+from api.extensions import alert_limit, dispatcher, session
 from api.problems import MAX_FAULTS, BodyFault, problem
 
 MAX_BODY_BYTES = 4 * 1024 * 1024
@@ -60,7 +60,7 @@ def come_in(key: str, kind: Source) -> WayIn:
 
 def receive(way_in: WayIn, events: Sequence[Event]) -> list[Received]:
     """All of the events, committed."""
-    return receive_events(session(), dispatcher(), way_in, events)
+    return receive_events(session(), dispatcher(), way_in, events, alert_limit())
 
 
 def _unreadable(error: UnreadableError) -> Response:
