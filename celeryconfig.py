@@ -56,6 +56,7 @@ worker_cancel_long_running_tasks_on_connection_loss = False
 imports = (
     "tasks.signals",
     "tasks.bootsteps",
+    "tasks.lanes",
     "tasks.leaving",
     "tasks.canary",
     "tasks.fire_step",

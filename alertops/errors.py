@@ -78,9 +78,9 @@ class ThrottledError(AlertOpsError):
 
     retryable = True
 
-    def __init__(self, retry_after: int) -> None:
+    def __init__(self, retry_after: int, of: str = "tries") -> None:
         self.retry_after = retry_after
-        super().__init__(f"Too many tries. The next one is let through in {retry_after} s.")
+        super().__init__(f"Too many {of}. The next one is let through in {retry_after} s.")
 
 
 class BrokerUnavailableError(AlertOpsError):

@@ -29,6 +29,8 @@ class ApiSettings:
     access_token_seconds: int = 15 * 60
     refresh_token_seconds: int = 30 * 24 * 3600
     trusted_proxies: int = 0
+    # How many executions a team may open; 0 is no limit.
+    team_alerts_per_minute: float = 6000
 
 
 def load_api_settings(variables: Mapping[str, str] | None = None) -> ApiSettings:
@@ -40,8 +42,9 @@ def load_api_settings(variables: Mapping[str, str] | None = None) -> ApiSettings
         "ALERTOPS_REFRESH_TOKEN_SECONDS", 30 * 24 * 3600, low=3600, high=365 * 24 * 3600
     )
     proxies = environment.number("ALERTOPS_TRUSTED_PROXIES", 0, low=0, high=10)
+    alerts = environment.number("ALERTOPS_TEAM_ALERTS_PER_MINUTE", 6000, low=0, high=1_000_000)
     return read_settings(
-        environment, lambda core: ApiSettings(core, keys(), int(access), int(refresh), int(proxies))
+        environment, lambda core: ApiSettings(core, keys(), int(access), int(refresh), int(proxies), alerts)
     )
 
 
@@ -71,6 +74,7 @@ def flask_config(settings: ApiSettings) -> dict[str, Any]:
         "JWT_DECODE_AUDIENCE": _JWT_AUDIENCE,
         "JWT_TOKEN_LOCATION": ["headers"],
         "JWT_ACCESS_TOKEN_EXPIRES": timedelta(seconds=settings.access_token_seconds),
+        "TEAM_ALERTS_PER_MINUTE": settings.team_alerts_per_minute,
         "CONFIRM_OUTSIDERS": settings.core.confirm_outsiders,
         "REFRESH_TOKEN_LIFETIME": timedelta(seconds=settings.refresh_token_seconds),
     }

@@ -15,6 +15,7 @@ from alertops.answer_links import AnswerLinks
 from alertops.db import Base, bounded, engine_options
 from alertops.secret_box import SecretBox
 from alertops.services.accounts.limits import Limits
+from alertops.services.alert_limit import AlertLimit
 from alertops.services.dispatch import Dispatcher, Publisher
 from alertops.services.gather_starts import StartGatherer
 
@@ -31,12 +32,14 @@ def init_extensions(
     app: Flask, publisher: Publisher, limits: Limits, links: AnswerLinks, secrets: SecretBox
 ) -> None:
     """Bind what the views share to this application."""
+    alert_limit = AlertLimit(app.config["TEAM_ALERTS_PER_MINUTE"])
     db.init_app(app)
     with app.app_context():
         bounded(db.engine)
     migrate.init_app(app, db)
     app.extensions["alertops.dispatcher"] = Dispatcher(publisher)
-    app.extensions["alertops.gatherer"] = StartGatherer()
+    app.extensions["alertops.alert_limit"] = alert_limit
+    app.extensions["alertops.gatherer"] = StartGatherer(alert_limit)
     app.extensions["alertops.limits"] = limits
     app.extensions["alertops.answer_links"] = links
     app.extensions["alertops.secret_box"] = secrets
@@ -60,6 +63,11 @@ def answer_links() -> AnswerLinks:
 def secret_box() -> SecretBox:
     """What seals the secrets that are stored."""
     return cast(SecretBox, current_app.extensions["alertops.secret_box"])
+
+
+def alert_limit() -> AlertLimit:
+    """How many executions a team may open."""
+    return cast(AlertLimit, current_app.extensions["alertops.alert_limit"])
 
 
 def gatherer() -> StartGatherer:

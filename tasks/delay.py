@@ -13,6 +13,7 @@ seconds: a message of 5 s waits in the queues of 4 and 1. Two things are done di
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 
 from kombu import Connection
 from kombu.transport.native_delayed_delivery import (
@@ -23,6 +24,7 @@ from kombu.transport.native_delayed_delivery import (
     level_name,
 )
 
+from alertops.services.lanes import is_bulk
 from tasks.queues import EXCHANGE, task_queues
 
 # What 28 levels can hold, about eight years and a half; a longer delay waits in two stretches, as the
@@ -44,6 +46,9 @@ class Route:
 
 def route(queue: str, delay_seconds: float) -> Route:
     """The entry for a message to this queue."""
+    # A worker has few places for what comes by the bulk lane, and none to hold it in (lanes.py).
+    if is_bulk(queue):
+        delay_seconds = ceil(delay_seconds)
     whole = min(int(delay_seconds), LONGEST_SECONDS)
     fraction = delay_seconds % 1
     if whole < 1:

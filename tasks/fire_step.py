@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 import structlog
+from celery import Task
 
 from alertops.services.dispatch import FIRE_STEP
 from alertops.services.fire_step import fire_step
@@ -20,8 +22,8 @@ log = structlog.get_logger(__name__)
 PATIENCE_SECONDS = 30
 
 
-@app.task(name=FIRE_STEP, Request=WakeUpRequest)
-def fire_step_task(execution_id: str, step: int) -> None:
+@app.task(name=FIRE_STEP, bind=True, Request=WakeUpRequest)
+def fire_step_task(task: Task[Any, Any], execution_id: str, step: int) -> None:
     """Fire a step if it is due and waiting."""
     key = StepKey(UUID(execution_id), step)
     here = resources()
@@ -30,6 +32,8 @@ def fire_step_task(execution_id: str, step: int) -> None:
             reason = persistently(
                 session,
                 PATIENCE_SECONDS,
-                lambda: fire_step(session, here.dispatcher, key, confirmed_only=here.confirm_outsiders),
+                lambda: fire_step(
+                    session, here.dispatcher_of(task.request), key, confirmed_only=here.confirm_outsiders
+                ),
             )
         log.debug("woken", reason=reason.value)

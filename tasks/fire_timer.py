@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 import structlog
+from celery import Task
 
 from alertops.services.dispatch import FIRE_TIMER
 from alertops.services.fire_timer import fire_timer
@@ -18,14 +20,14 @@ from tasks.resources import resources
 log = structlog.get_logger(__name__)
 
 
-@app.task(name=FIRE_TIMER, Request=WakeUpRequest)
-def fire_timer_task(execution_id: str, timer: int) -> None:
+@app.task(name=FIRE_TIMER, bind=True, Request=WakeUpRequest)
+def fire_timer_task(task: Task[Any, Any], execution_id: str, timer: int) -> None:
     """Do what the timer is for, if it is due and waiting."""
     key = TimerKey(UUID(execution_id), timer)
     here = resources()
     with structlog.contextvars.bound_contextvars(execution=execution_id, timer=timer):
         with here.sessions() as session:
             reason = persistently(
-                session, PATIENCE_SECONDS, lambda: fire_timer(session, here.dispatcher, key)
+                session, PATIENCE_SECONDS, lambda: fire_timer(session, here.dispatcher_of(task.request), key)
             )
         log.debug("woken", reason=reason.value)

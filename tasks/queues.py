@@ -3,6 +3,7 @@
     fire          steps that came due; never waits behind a slow provider
     send.<channel>  attempts, one queue a channel, so that a channel that hangs delays no other
     send.letters  mails about accounts and teams, which wait for alerts and never the other way round
+    fire.bulk, send.<channel>.bulk  the same for what a team starts beyond its share (services/lanes.py)
     recovery      the recovery task
     alertops.epoch.<id>  the marker of a broker that has our messages; nothing is sent there
 
@@ -16,6 +17,7 @@ from typing import Any
 from kombu import Exchange, Queue
 
 from alertops.services.dispatch import LETTER_QUEUE
+from alertops.services.lanes import BULK
 
 CHANNELS = ("email", "webhook")
 FIRE = "fire"
@@ -56,8 +58,8 @@ def send_queue(channel: str) -> str:
 
 def task_queues() -> list[Queue]:
     """All queues that workers consume."""
-    sending = [*(send_queue(channel) for channel in CHANNELS), LETTERS]
-    return [_queue(name) for name in (FIRE, *sending, RECOVERY)]
+    lanes = [FIRE, *(send_queue(channel) for channel in CHANNELS)]
+    return [_queue(name) for name in (*lanes, *(lane + BULK for lane in lanes), LETTERS, RECOVERY)]
 
 
 def marker_queue(name: str) -> Queue:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -17,6 +18,7 @@ from alertops.config import Timing, load_settings
 from alertops.db import session_factory
 from alertops.secret_box import SecretBox
 from alertops.services.dispatch import Dispatcher
+from alertops.services.lanes import is_bulk
 from alertops.services.letters.send_letter import Post
 from tasks.app import app
 from tasks.publisher import ConfirmingPublisher
@@ -31,6 +33,11 @@ class Resources:
     post: Post
     timing: Timing
     confirm_outsiders: bool
+
+    def dispatcher_of(self, request: Any) -> Dispatcher:
+        """The dispatcher for what follows from this task: in the lane that its wake-up came by."""
+        bulk = is_bulk(request.delivery_info["routing_key"])
+        return self.dispatcher.in_bulk() if bulk else self.dispatcher
 
 
 @cache

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 import structlog
+from celery import Task
 
 from alertops.services.dispatch import SEND_ATTEMPT
 from alertops.services.keys import AttemptKey
@@ -16,8 +18,8 @@ from tasks.resources import resources
 log = structlog.get_logger(__name__)
 
 
-@app.task(name=SEND_ATTEMPT, Request=WakeUpRequest)
-def send_attempt_task(execution_id: str, step: int, target: int, attempt: int) -> None:
+@app.task(name=SEND_ATTEMPT, bind=True, Request=WakeUpRequest)
+def send_attempt_task(task: Task[Any, Any], execution_id: str, step: int, target: int, attempt: int) -> None:
     """Send an attempt if it is due and free."""
     key = AttemptKey(UUID(execution_id), step, target, attempt)
     here = resources()
@@ -25,5 +27,5 @@ def send_attempt_task(execution_id: str, step: int, target: int, attempt: int) -
         execution=execution_id, step=step, target=target, attempt=attempt
     ):
         with here.sessions() as session:
-            reason = send_attempt(session, here.dispatcher, here.channels, here.timing, key)
+            reason = send_attempt(session, here.dispatcher_of(task.request), here.channels, here.timing, key)
         log.debug("woken", reason=reason.value)

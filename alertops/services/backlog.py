@@ -11,12 +11,14 @@ short no longer: what was dispatched in error is what ends it.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from typing import Protocol
 
 import structlog
 
 from alertops.errors import BrokerUnavailableError
+from alertops.services.lanes import BULK
 
 log = structlog.get_logger(__name__)
 
@@ -36,10 +38,16 @@ class ReadyMessages(Protocol):
 
 
 def short_queues(broker: ReadyMessages) -> Collection[str]:
-    """The queues that are too short to explain that anything is late; none when nobody can say."""
+    """The queues that are too short to explain that anything is late; none when nobody can say.
+
+    Both lanes of a queue count as one: a row does not say which of them its wake-up is in.
+    """
     try:
         ready = broker.ready()
     except BrokerUnavailableError as error:
         log.warning("queues_unknown", error=str(error), next="what is late is taken for a backlog")
         return ()
-    return [name for name, count in ready.items() if count <= SHORT]
+    both: Counter[str] = Counter()
+    for name, count in ready.items():
+        both[name.removesuffix(BULK)] += count
+    return [name for name, count in both.items() if count <= SHORT]

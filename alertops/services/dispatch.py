@@ -21,6 +21,7 @@ from alertops.errors import BrokerUnavailableError
 from alertops.faults import Point, reach
 from alertops.services import transitions
 from alertops.services.keys import AttemptKey, StepKey, TimerKey
+from alertops.services.lanes import BULK, Shares
 from alertops.services.transitions import Kind
 
 FIRE_STEP = "alertops.fire_step"
@@ -93,10 +94,20 @@ class Publisher(Protocol):
 
 
 class Dispatcher:
-    """Publishes wake-ups and marks their rows."""
+    """Publishes wake-ups and marks their rows; in the fast lane, unless it is told otherwise (`lanes.py`)."""
 
-    def __init__(self, publisher: Publisher) -> None:
+    def __init__(self, publisher: Publisher, *, shares: Shares | None = None, bulk: bool = False) -> None:
         self._publisher = publisher
+        self._shares = shares or Shares()
+        self._bulk = bulk
+
+    def in_bulk(self) -> Dispatcher:
+        """One that uses the bulk lane."""
+        return Dispatcher(self._publisher, shares=self._shares, bulk=True)
+
+    def within_share(self, team_id: UUID, count: int) -> Dispatcher:
+        """The one for so many executions that this team starts: in its share of the fast lane, or in bulk."""
+        return self if self._shares.takes(team_id, count) else self.in_bulk()
 
     def dispatch(
         self,
@@ -124,7 +135,8 @@ class Dispatcher:
     def _publish_and_mark(
         self, session: Session, wake_ups: Sequence[WakeUp], moment: Moment, *, recovering: bool
     ) -> int:
-        confirmed = self._publisher.publish([_message(wake_up, moment.now()) for wake_up in wake_ups])
+        messages = [_message(wake_up, moment.now(), bulk=self._bulk) for wake_up in wake_ups]
+        confirmed = self._publisher.publish(messages)
         published = [w for w, ok in zip(wake_ups, confirmed, strict=True) if ok]
         if len(published) < len(wake_ups):
             log.warning(
@@ -165,14 +177,16 @@ def _keys(wake_ups: Sequence[WakeUp]) -> transitions.Keys:
     return dict(sorted(keys.items(), key=lambda item: item[0].name))
 
 
-def _message(wake_up: WakeUp, now: datetime) -> Message:
+def _message(wake_up: WakeUp, now: datetime, *, bulk: bool) -> Message:
+    lane = BULK if bulk else ""
     delay = max(0.0, (wake_up.due_at - now).total_seconds())
     match wake_up:
         case StepWakeUp(key):
-            return Message(FIRE_STEP, (str(key.execution_id), *key[1:]), FIRE_QUEUE, delay)
+            return Message(FIRE_STEP, (str(key.execution_id), *key[1:]), FIRE_QUEUE + lane, delay)
         case TimerWakeUp(key):
-            return Message(FIRE_TIMER, (str(key.execution_id), key.number), FIRE_QUEUE, delay)
+            return Message(FIRE_TIMER, (str(key.execution_id), key.number), FIRE_QUEUE + lane, delay)
         case AttemptWakeUp(key, channel):
-            return Message(SEND_ATTEMPT, (str(key.execution_id), *key[1:]), SEND_QUEUES + channel, delay)
+            queue = f"{SEND_QUEUES}{channel}{lane}"
+            return Message(SEND_ATTEMPT, (str(key.execution_id), *key[1:]), queue, delay)
         case LetterWakeUp(letter_id):
             return Message(SEND_LETTER, (str(letter_id),), LETTER_QUEUE, delay)

@@ -26,9 +26,15 @@ from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
 from alertops.errors import AlertOpsError
+from alertops.services.alert_limit import AlertLimit
 from alertops.services.alerts import MAX_AT_ONCE, StartRequest
 from alertops.services.dispatch import Dispatcher
-from alertops.services.start_executions import Started, open_executions, start_executions
+from alertops.services.start_executions import (
+    Started,
+    dispatch_opened,
+    open_executions,
+    start_executions,
+)
 
 # The batch was refused for what one of its alerts says. Nothing was committed; the others may be good.
 _REFUSED = (AlertOpsError, DataError, IntegrityError)
@@ -68,7 +74,8 @@ class _Caller:
 class StartGatherer:
     """Starts alerts of concurrent requests together; shared by the threads of a process."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit: AlertLimit | None = None) -> None:
+        self._limit = limit
         self._lock = threading.Lock()
         # Who waits, by team. A team is in here while somebody leads for it.
         self._waiting: dict[UUID, deque[_Caller]] = {}
@@ -89,7 +96,9 @@ class StartGatherer:
         if caller.turn is _Turn.LEAD:
             self._lead(session, dispatcher, team_id, caller)
         if caller.turn is _Turn.ALONE:
-            (alone,) = start_executions(session, dispatcher, [request], None, team_id=team_id)
+            (alone,) = start_executions(
+                session, dispatcher, [request], None, team_id=team_id, limit=self._limit
+            )
             return alone
         if caller.error is not None:
             raise caller.error
@@ -110,7 +119,8 @@ class StartGatherer:
         """Open all that wait. The others are answered at the commit; the leader sends the wake-ups."""
         batch = [caller, *self._take(team_id)]
         try:
-            begun = open_executions(session, [one.request for one in batch], team_id=team_id)
+            requests = [one.request for one in batch]
+            begun = open_executions(session, requests, team_id=team_id, limit=self._limit)
         except _REFUSED as error:
             session.rollback()
             if len(batch) == 1:
@@ -131,7 +141,7 @@ class StartGatherer:
         for execution in {started.execution.id: started.execution for started in begun.started}.values():
             session.expunge(execution)
         self._tell(batch, _Turn.DONE)
-        dispatcher.dispatch(session, begun.wake_ups, moment=begun.moment)
+        dispatch_opened(session, dispatcher, begun, self._limit)
 
     def _take(self, team_id: UUID) -> list[_Caller]:
         """Those who came meanwhile, at most as many as fit in a batch."""

@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
+from uuid import UUID
 
 import structlog
 from sqlalchemy import ColumnElement, Select, func, literal, or_, select, text, true, tuple_
@@ -29,7 +30,7 @@ from alertops.db import database_now
 from alertops.errors import BrokerUnavailableError
 from alertops.escalation.states import AttemptStatus, StepStatus, TimerStatus
 from alertops.faults import Point, reach
-from alertops.models import Attempt, Letter, Step, Timer
+from alertops.models import Attempt, Execution, Letter, Step, Timer
 from alertops.services.backlog import ReadyMessages, short_queues
 from alertops.services.broker_epoch import BrokerMarker, enter_epoch, finish_filling
 from alertops.services.dispatch import (
@@ -44,6 +45,7 @@ from alertops.services.dispatch import (
     WakeUp,
 )
 from alertops.services.keys import AttemptKey, StepKey, TimerKey
+from alertops.services.lanes import crowding
 from alertops.services.recovery_record import count_recovered, record_run
 
 log = structlog.get_logger(__name__)
@@ -136,6 +138,14 @@ class _Search:
     wake_up: Callable[[Any], WakeUp]
 
 
+@dataclass(frozen=True)
+class _Found:
+    """A row that was lost: its wake-up, and the team; a letter is of none."""
+
+    wake_up: WakeUp
+    team_id: UUID | None
+
+
 @dataclass
 class _Run:
     """One run of recovery: what it has done, and whether the broker took everything.
@@ -165,20 +175,27 @@ class _Run:
             if number % PAGES_PER_REPORT == 0:
                 log.info("recovering", reason=search.reason.value, so_far=self.counts[search.reason])
 
-    def _dispatch_page(self, page: Sequence[WakeUp]) -> int:
-        """What is not due yet is in no backlog: that it is dispatched again does not count against it."""
+    def _dispatch_page(self, page: Sequence[_Found]) -> int:
+        """What is not due yet is in no backlog: that it is dispatched again does not count against it.
+
+        A team whose late rows fill the page is in the bulk lane, or belongs there (`lanes.py`).
+        """
         now = database_now(self.guard)
-        late = [wake_up for wake_up in page if wake_up.due_at <= now]
-        coming = [wake_up for wake_up in page if wake_up.due_at > now]
-        confirmed = self.dispatcher.dispatch(self.session, late, recovering=True)
+        late = [found for found in page if found.wake_up.due_at <= now]
+        crowd = crowding(found.team_id for found in late)
+        few = [found.wake_up for found in late if found.team_id not in crowd]
+        many = [found.wake_up for found in late if found.team_id in crowd]
+        coming = [found.wake_up for found in page if found.wake_up.due_at > now]
+        confirmed = self.dispatcher.dispatch(self.session, few, recovering=True)
+        confirmed += self.dispatcher.in_bulk().dispatch(self.session, many, recovering=True)
         return confirmed + self.dispatcher.dispatch(self.session, coming)
 
 
-def _pages(session: Session, search: _Search) -> Iterator[list[WakeUp]]:
+def _pages(session: Session, search: _Search) -> Iterator[list[_Found]]:
     """Pages in the order of their keys; a row that stays lost is not met twice in one run."""
     after: ColumnElement[bool] = true()
     while rows := session.execute(search.query.where(after).order_by(*search.key).limit(PAGE)).all():
-        yield [search.wake_up(row) for row in rows]
+        yield [_Found(search.wake_up(row), getattr(row, "team_id", None)) for row in rows]
         last = rows[-1]
         after = tuple_(*search.key) > tuple_(*(last[i] for i in range(len(search.key))))
 
@@ -226,9 +243,15 @@ def _lost(grace: float, short: Collection[str]) -> list[_Search]:
     ]
 
 
+def _with_team(
+    query: Select[*tuple[Any, ...]], table: type[Step] | type[Attempt] | type[Timer]
+) -> Select[*tuple[Any, ...]]:
+    return query.add_columns(Execution.team_id).join(Execution, Execution.id == table.execution_id)
+
+
 def _steps(reason: Loss, lost: ColumnElement[bool]) -> _Search:
     key = (Step.due_at, Step.execution_id, Step.number)
-    query = select(*key).where(Step.status == StepStatus.WAITING, lost)
+    query = _with_team(select(*key), Step).where(Step.status == StepStatus.WAITING, lost)
     return _Search(
         reason, query, key, lambda row: StepWakeUp(StepKey(row.execution_id, row.number), row.due_at)
     )
@@ -236,7 +259,7 @@ def _steps(reason: Loss, lost: ColumnElement[bool]) -> _Search:
 
 def _timers(reason: Loss, lost: ColumnElement[bool]) -> _Search:
     key = (Timer.due_at, Timer.execution_id, Timer.number)
-    query = select(*key).where(Timer.status == TimerStatus.WAITING, lost)
+    query = _with_team(select(*key), Timer).where(Timer.status == TimerStatus.WAITING, lost)
     return _Search(
         reason, query, key, lambda row: TimerWakeUp(TimerKey(row.execution_id, row.number), row.due_at)
     )
@@ -270,10 +293,10 @@ def _attempts_in(
     status: AttemptStatus, due: InstrumentedAttribute[Any], reason: Loss, lost: ColumnElement[bool]
 ) -> _Search:
     key = (due, Attempt.execution_id, Attempt.step_number, Attempt.target_number, Attempt.number)
-    query = select(*key, Attempt.channel).where(Attempt.status == status, lost)
+    query = _with_team(select(*key, Attempt.channel), Attempt).where(Attempt.status == status, lost)
 
     def wake_up(row: Any) -> WakeUp:
-        due_at, execution_id, step, target, number, channel = row
+        due_at, execution_id, step, target, number, channel, _ = row
         return AttemptWakeUp(AttemptKey(execution_id, step, target, number), channel, due_at)
 
     return _Search(reason, query, key, wake_up)

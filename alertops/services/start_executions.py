@@ -19,8 +19,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from alertops.db import Moment
-from alertops.errors import ConflictError, NotFoundError
+from alertops.errors import ConflictError, NotFoundError, ThrottledError
 from alertops.models import Execution, Flow
+from alertops.services.alert_limit import AlertLimit
 from alertops.services.alerts import Group, StartRequest, grouped
 from alertops.services.begin_executions import Entry, commit, insert_beginnings, started, tell_all
 from alertops.services.dispatch import Dispatcher, WakeUp
@@ -82,25 +83,42 @@ def start_executions(
     actor_id: UUID | None,
     *,
     team_id: UUID | None = None,
+    limit: AlertLimit | None = None,
 ) -> list[Started]:
     """Open an execution for each alert, or join the open one with its dedup key; commit all, and dispatch.
 
     The flows must be of one team, and ones that the actor may start; with `team_id` they are looked for in
     that team alone. Raises `NotFoundError` or `ConflictError`, and starts nothing, when one of them is gone
-    or archived.
+    or archived; `ThrottledError` when the team is beyond its limit, and one of the alerts would open one.
     """
     by_actor = [replace(request, actor_id=request.actor_id or actor_id) for request in requests]
-    batch = open_executions(session, by_actor, team_id=team_id)
-    dispatcher.dispatch(session, batch.wake_ups, moment=batch.moment)
+    batch = open_executions(session, by_actor, team_id=team_id, limit=limit)
+    dispatch_opened(session, dispatcher, batch, limit)
     return batch.started
 
 
+def dispatch_opened(
+    session: Session, dispatcher: Dispatcher, batch: Batch, limit: AlertLimit | None = None
+) -> None:
+    """Wake whom a committed batch calls for, in the lane that its team has a share of; count it."""
+    if not batch.opened:
+        return
+    team_id, opened = batch.opened[0].team_id, len(batch.opened)
+    dispatcher.within_share(team_id, opened).dispatch(session, batch.wake_ups, moment=batch.moment)
+    if limit is not None:
+        limit.count(session, team_id, opened)
+
+
 def open_executions(
-    session: Session, requests: Sequence[StartRequest], *, team_id: UUID | None = None
+    session: Session,
+    requests: Sequence[StartRequest],
+    *,
+    team_id: UUID | None = None,
+    limit: AlertLimit | None = None,
 ) -> Batch:
-    """`start_executions` without the dispatch, which is the caller's to do after it."""
+    """`start_executions` without `dispatch_opened`, which is the caller's to do after it."""
     for _ in range(MAX_TRIES):
-        batch = open_or_join_all(session, requests, team_id=team_id)
+        batch = open_or_join_all(session, requests, team_id=team_id, limit=limit)
         if batch is not None:
             commit(session, opened=batch.opened, joined=batch.joined)
             return batch
@@ -110,7 +128,11 @@ def open_executions(
 
 
 def open_or_join_all(
-    session: Session, requests: Sequence[StartRequest], *, team_id: UUID | None = None
+    session: Session,
+    requests: Sequence[StartRequest],
+    *,
+    team_id: UUID | None = None,
+    limit: AlertLimit | None = None,
 ) -> Batch | None:
     """Open an execution for each alert, or join the open one, and do not commit.
 
@@ -118,7 +140,11 @@ def open_or_join_all(
     rolls back, and begins anew.
     """
     groups = grouped(requests)
-    found = _open_or_join(session, groups, team_id)
+    wait = limit.wait(team_id) if limit is not None and team_id is not None else 0
+    found = _join_all(session, groups, team_id) if wait else _open_or_join(session, groups, team_id)
+    if wait and len(found) < len(groups):
+        session.rollback()
+        raise ThrottledError(wait, "alerts")
     if len(found) < len(groups):
         return None
     opened = [one.execution for one in found if one.opened]
@@ -142,6 +168,12 @@ def _open_or_join(session: Session, groups: Sequence[Group], team_id: UUID | Non
         *(_Found(group, one.execution, True, one.perhaps_in_maintenance) for group, one in found),
         *(_Found(group, joined[group.key], False) for group in groups if group.key in joined),
     ]
+
+
+def _join_all(session: Session, groups: Sequence[Group], team_id: UUID | None) -> list[_Found]:
+    """Lock the open execution of each group; fewer when there is none for one."""
+    joined = lock_open(session, [group.key for group in groups if group.key is not None], team_id)
+    return [_Found(group, joined[group.key], False) for group in groups if group.key in joined]
 
 
 def require_in_use(session: Session, flow_ids: set[UUID], team_id: UUID | None) -> None:

@@ -17,7 +17,7 @@ from deploy.local.stack import PrivateStack
 from tasks.depths import QueueDepths
 from tasks.epoch import MarkerQueue
 from tasks.publisher import ConfirmingPublisher
-from tasks.queues import FIRE
+from tasks.queues import FIRE, task_queues
 
 EPOCH = "alertops.epoch.1"
 
@@ -82,7 +82,7 @@ def test_a_broker_that_is_not_there_is_not_an_empty_one(ask: Callable[[MarkerQue
 
 def test_what_stands_in_a_queue_is_counted_without_what_waits_for_its_time_or_is_held(app: Celery) -> None:
     publisher, queues = ConfirmingPublisher(app, 2.0), QueueDepths(app)
-    empty = dict.fromkeys(("fire", "send.email", "send.webhook", "send.letters", "recovery"), 0)
+    empty = dict.fromkeys((queue.name for queue in task_queues()), 0)
     assert queues.ready() == empty
     publisher.publish([wake_up(0), wake_up(0), wake_up(0), wake_up(60)])
     until(lambda: queues.ready()["fire"] == 3, within=10)

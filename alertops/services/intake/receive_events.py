@@ -31,6 +31,7 @@ from alertops.faults import Point, reach
 from alertops.intake.event import Action, Event
 from alertops.models import Execution
 from alertops.models.execution import OPEN_KEY_INDEX
+from alertops.services.alert_limit import AlertLimit
 from alertops.services.alerts import Alert, StartRequest
 from alertops.services.apply import apply
 from alertops.services.begin_executions import commit
@@ -72,6 +73,7 @@ class _Work:
     """What a request has done so far in its transaction."""
 
     way_in: WayIn
+    limit: AlertLimit | None
     received: dict[int, Received] = field(default_factory=dict)
     opened: list[Execution] = field(default_factory=list)
     joined: list[Execution] = field(default_factory=list)
@@ -94,14 +96,23 @@ class _ChangedError(Exception):
 
 
 def receive_events(
-    session: Session, dispatcher: Dispatcher, way_in: WayIn, events: Sequence[Event]
+    session: Session,
+    dispatcher: Dispatcher,
+    way_in: WayIn,
+    events: Sequence[Event],
+    limit: AlertLimit | None = None,
 ) -> list[Received]:
     """Do what the events say, commit, and dispatch.
 
-    Raises `ConflictError`, and does nothing, when a flow that they are for starts nothing any more.
+    Raises `ConflictError`, and does nothing, when a flow that they are for starts nothing any more;
+    `ThrottledError` when the team is beyond its limit, and one of them would open an execution.
     """
-    work = persistently(session, PATIENCE_SECONDS, lambda: _receive(session, way_in, events))
+    work = persistently(session, PATIENCE_SECONDS, lambda: _receive(session, _Work(way_in, limit), events))
+    if work.opened:
+        dispatcher = dispatcher.within_share(work.opened[0].team_id, len(work.opened))
     dispatcher.dispatch(session, work.wake_ups, moment=work.moment)
+    if work.opened and limit is not None:
+        limit.count(session, work.opened[0].team_id, len(work.opened))
     counts = {outcome.value: 0 for outcome in Outcome}
     for received in work.received.values():
         counts[received.outcome] += 1
@@ -109,9 +120,9 @@ def receive_events(
     return [work.received[place] for place in range(len(events))]
 
 
-def _receive(session: Session, way_in: WayIn, events: Sequence[Event]) -> _Work:
+def _receive(session: Session, blank: _Work, events: Sequence[Event]) -> _Work:
     for _ in range(MAX_TRIES):
-        work = _Work(way_in)
+        work = _Work(blank.way_in, blank.limit)
         try:
             for stage in _stages(events):
                 _trigger(session, work, [placed for placed in stage if placed[1].action is Action.TRIGGER])
@@ -151,7 +162,7 @@ def _trigger(session: Session, work: _Work, placed: Sequence[Placed]) -> None:
     requests = [
         _request(work, event, route.flow_id) for (_, event), route in zip(placed, routes, strict=True)
     ]
-    batch = open_or_join_all(session, requests, team_id=work.way_in.monitor.team_id)
+    batch = open_or_join_all(session, requests, team_id=work.way_in.monitor.team_id, limit=work.limit)
     if batch is None:
         session.rollback()
         require_in_use(session, {route.flow_id for route in routes}, work.way_in.monitor.team_id)

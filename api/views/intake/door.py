@@ -17,7 +17,7 @@ from alertops.services.access.wall import raise_the_wall
 from alertops.services.intake.receive_events import Received, receive_events
 from alertops.services.integrations.authenticate_integration import WayIn, authenticate_integration
 from api.blueprints import Blueprint
-from api.extensions import dispatcher, secret_box, session
+from api.extensions import alert_limit, dispatcher, secret_box, session
 from api.problems import MAX_FAULTS, BodyFault, problem
 
 log = structlog.get_logger(__name__)
@@ -76,7 +76,7 @@ def require_signature(way_in: WayIn, raw: bytes) -> None:
 
 def receive(way_in: WayIn, events: Sequence[Event]) -> list[Received]:
     """All of the events, committed."""
-    return receive_events(session(), dispatcher(), way_in, events)
+    return receive_events(session(), dispatcher(), way_in, events, alert_limit())
 
 
 def _unreadable(error: UnreadableError) -> Response:

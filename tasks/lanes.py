@@ -1,0 +1,51 @@
+"""A worker takes from the bulk lane beside each of its queues, but only a few messages at a time.
+
+How many a worker may have of a queue, waiting for a thread or being worked on, is the prefetch that was in
+force when it began to consume it: for the bulk lane, half of its threads. So a storm of one team has half of
+each worker at most, however long its queue is, and the other half is there for who comes by the fast lane.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery import bootsteps
+from celery.signals import celeryd_after_setup
+
+from alertops.services.lanes import BULK, is_bulk
+from tasks.app import app
+
+
+@celeryd_after_setup.connect
+def take_from_bulk_lanes(instance: Any = None, **_: Any) -> None:
+    """Whoever takes from a queue takes from its bulk lane, too: no command line has to name it."""
+    queues = instance.app.amqp.queues
+    for name in list(queues.consume_from):
+        if name + BULK in queues:
+            queues.select_add(queues[name + BULK])
+
+
+def places(concurrency: int) -> int:
+    """How many messages of a bulk lane a worker with so many threads has at a time."""
+    return max(1, concurrency // 2)
+
+
+class LaneShares(bootsteps.StartStopStep):
+    """Tells the broker a prefetch for each queue, just before it is consumed."""
+
+    requires = ("celery.worker.consumer.tasks:Tasks",)
+
+    def start(self, parent: Any) -> None:
+        consumer, usual = parent.task_consumer, parent.initial_prefetch_count
+        few = places(parent.controller.concurrency)
+        consume = consumer._basic_consume
+
+        def consume_with_its_share(queue: Any, **options: Any) -> Any:
+            consumer.qos(prefetch_count=few if is_bulk(queue.name) else usual, apply_global=False)
+            return consume(queue, **options)
+
+        # kombu has one prefetch for all queues of a consumer, and this is where it begins with each.
+        consumer._basic_consume = consume_with_its_share
+
+
+app.steps["consumer"].add(LaneShares)
