@@ -9,6 +9,7 @@
     views/          one blueprint per noun
     tokens.py       who is calling; client.py is from where; asking.py is for what
     errors.py       errors -> RFC 9457 problems; problems.py is what those look like
+    once.py         what is sent again is not done again
     openapi.py      the description, and the pages to read it
     answer_words.py what the page that a mail links to says; templates/ is how it looks
     permissions.py  the table of who may do what, for the documentation
@@ -28,6 +29,7 @@ from flask import Flask
 
 from alertops.answer_links import AnswerLinks
 from alertops.secret_box import SecretBox
+from alertops.services.access.once import KeyTakenError
 from alertops.services.accounts.limits import Limits
 from alertops.services.dispatch import Publisher
 from alertops.services.measure import QueueReader
@@ -37,6 +39,7 @@ from api.config import ApiSettings, flask_config
 from api.errors import register_error_handlers
 from api.extensions import init_extensions
 from api.metrics import init_metrics
+from api.once import taken
 from api.openapi import init_openapi
 from api.readiness import init_readiness
 from api.tokens import init_tokens
@@ -121,6 +124,7 @@ def create_app(settings: ApiSettings, publisher: Publisher, queues: QueueReader)
     init_readiness(app, settings.core)
     init_metrics(app, settings.core, queues, version("alertops"))
     register_error_handlers(app)
+    app.register_error_handler(KeyTakenError, taken)
     api = init_openapi(app, version("alertops"))
     for blueprint in BLUEPRINTS:
         api.register_blueprint(blueprint)

@@ -12,6 +12,7 @@ from alertops.services.access.wall import raise_the_wall
 from api.asking import actor, require_actor, require_person
 from api.body import StrictParser
 from api.extensions import session
+from api.once import PARAMETER, begin_once, end_once
 
 PREFIX = "/api/v1"
 
@@ -49,6 +50,7 @@ class PeopleBlueprint(Blueprint):
         super().__init__(*args, url_prefix=PREFIX, **kwargs)
         self.before_request(require_person)
         self.before_request(_wall_off)
+        _do_posts_once(self)
 
 
 class TeamBlueprint(Blueprint):
@@ -62,6 +64,7 @@ class TeamBlueprint(Blueprint):
         super().__init__(*args, url_prefix=PREFIX, **kwargs)
         self.before_request(require_actor)
         self.before_request(_wall_off)
+        _do_posts_once(self)
 
     def permits(self, action: Action, *, at_times: Sequence[Action] = ()) -> Decorator:
         """The route is for those who may do this; what it asks for `at_times` too, the service asks."""
@@ -73,6 +76,19 @@ class TeamBlueprint(Blueprint):
             return documented
 
         return decorate
+
+
+def _do_posts_once(blueprint: Blueprint) -> None:
+    """A POST that is sent again under its `Idempotency-Key` does nothing again."""
+    blueprint.before_request(begin_once)
+    blueprint.after_request(end_once)
+    blueprint._prepare_doc_cbks.append(_document_key)
+
+
+def _document_key(doc: dict[str, Any], *_: Any, method: str, **__: Any) -> dict[str, Any]:
+    if method.upper() == "POST":
+        doc.setdefault("parameters", []).append(PARAMETER)
+    return doc
 
 
 def _wall_off() -> None:

@@ -15,6 +15,7 @@ from alertops.models.login_session import LoginSession
 from alertops.models.maintenance import MaintenanceWindow
 from alertops.models.outsider import Outsider
 from alertops.models.recovery_total import RecoveryTotal
+from alertops.models.request_key import RequestKey
 from alertops.models.team import Membership, Team
 from alertops.models.throttle import Throttle
 from alertops.models.timeline import TimelineEntry
@@ -43,6 +44,7 @@ __all__ = [
     "Membership",
     "Outsider",
     "RecoveryTotal",
+    "RequestKey",
     "Step",
     "Team",
     "Throttle",

@@ -17,6 +17,7 @@ from alertops.services.start_executions import Started, start_executions
 from api.asking import actor, asking
 from api.blueprints import TeamBlueprint
 from api.extensions import alert_limit, dispatcher, gatherer, session
+from api.once import uses_once
 from api.schemas.executions import (
     AlertInput,
     AlertsInput,
@@ -41,7 +42,13 @@ def start(alert: Alert, flow_id: UUID) -> tuple[Execution, int, dict[str, str]]:
     """Raise an alert: run the flow until somebody acknowledges."""
     team_id = team_to_start_in(session(), asking(), flow_id)
     request = StartRequest(flow_id, alert, actor_id=actor().id)
-    started = gatherer().start(session(), dispatcher(), team_id, request)
+    if uses_once():
+        # The key's row is of this session's transaction, so nobody else's alerts are taken along.
+        [started] = start_executions(
+            session(), dispatcher(), [request], actor().id, team_id=team_id, limit=alert_limit()
+        )
+    else:
+        started = gatherer().start(session(), dispatcher(), team_id, request)
     location = {"Location": url_for("executions.show", execution_id=started.execution.id)}
     return started.execution, 202 if started.created else 200, location
 
