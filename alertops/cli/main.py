@@ -33,6 +33,7 @@ SECTIONS = {
         "dead-letters": "alertops.cli.dead_letters:dead_letters_group",
         "keys": "alertops.cli.keys:keys",
         "prune": "alertops.cli.prune:prune_",
+        "restored": "alertops.cli.restored:restored",
         "verify": "alertops.cli.verify:verify",
         "workers": "alertops.cli.workers:workers",
     },
