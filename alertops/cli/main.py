@@ -34,6 +34,7 @@ SECTIONS = {
         "doctor": "alertops.cli.doctor.command:doctor",
         "keys": "alertops.cli.keys:keys",
         "prune": "alertops.cli.prune:prune_",
+        "restored": "alertops.cli.restored:restored",
         "secrets": "alertops.cli.secrets:secrets",
         "verify": "alertops.cli.verify:verify",
         "workers": "alertops.cli.workers:workers",
