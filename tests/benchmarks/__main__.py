@@ -37,13 +37,16 @@ def main() -> int:
     # Where it does not go to a terminal, the tables still want their columns.
     console = Console(width=max(Console().width, 120))
     chosen = [names[name] for name in wanted.only] if wanted.only else list(BENCHMARKS)
-    with new_progress(console=console) as progress, open_stage(progress.console.log) as stage:
-        figures = run(stage, chosen, QUICK if wanted.quick else WHOLE, progress)
-    if wanted.add and wanted.save.exists():
-        figures = Figures.read(wanted.save).with_those_of(figures)
-    figures.write(wanted.save)
-    print_figures(figures, chosen, console)
-    console.print(f"Written to {wanted.save}")
+    figures = Figures()
+    try:
+        with new_progress(console=console) as progress, open_stage(progress.console.log) as stage:
+            run(stage, chosen, QUICK if wanted.quick else WHOLE, progress, figures)
+    finally:  # also when it was interrupted: half an hour is not to be lost
+        if wanted.add and wanted.save.exists():
+            figures = Figures.read(wanted.save).with_those_of(figures)
+        figures.write(wanted.save)
+        print_figures(figures, chosen, console)
+        console.print(f"Written to {wanted.save}")
     return 0
 
 

@@ -65,7 +65,8 @@ def lateness(axes: Axes, figures: Figures) -> bool:
     axes.set_yscale("log")
     axes.set_xlabel("other steps pending")
     axes.set_ylabel("due to sent, p99, in ms")
-    axes.legend(fontsize=8, ncols=2)
+    if found:
+        axes.legend(fontsize=8, ncols=2)
     return bool(found)
 
 
@@ -79,7 +80,8 @@ def memory(axes: Axes, figures: Figures) -> bool:
     axes.set_ylim(bottom=0)
     axes.set_xlabel("steps pending")
     axes.set_ylabel("memory of a worker, MiB")
-    axes.legend(fontsize=8)
+    if found:
+        axes.legend(fontsize=8)
     return bool(found)
 
 

@@ -20,9 +20,14 @@ from tests.benchmarks.sizes import Sizes
 from tests.benchmarks.stage import Stage
 
 
-def run(stage: Stage, benchmarks: Sequence[Benchmark], sizes: Sizes, progress: Progress) -> Figures:
-    """Measure all of them. What cannot be measured ends the run: a table with a gap proves nothing."""
-    figures = Figures(about=about(stage, sizes))
+def run(
+    stage: Stage, benchmarks: Sequence[Benchmark], sizes: Sizes, progress: Progress, figures: Figures
+) -> None:
+    """Measure all of them, and add what was measured to the figures.
+
+    What cannot be measured ends the run: a table with a gap proves nothing. The figures until then are kept.
+    """
+    figures.about = about(stage, sizes)
     everything = progress.add_task("all", total=len(benchmarks))
     for benchmark in benchmarks:
         progress.update(everything, description=benchmark.name)
@@ -37,7 +42,6 @@ def run(stage: Stage, benchmarks: Sequence[Benchmark], sizes: Sizes, progress: P
                 progress.advance(doing)
             progress.remove_task(doing)
         progress.advance(everything)
-    return figures
 
 
 def interleaved(turns: Sequence[Turn], rounds: int) -> list[tuple[int, Turn]]:
