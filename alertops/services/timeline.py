@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, cast
 from uuid import UUID
 
@@ -10,8 +11,10 @@ from sqlalchemy.orm import Session
 
 from alertops.models import TimelineEntry
 from alertops.services.keys import AttemptKey, StepKey
+from alertops.services.prepared import Prepared
 
-_INSERT = insert(cast(Table, TimelineEntry.__table__))
+_COLUMNS = ("execution_id", "event", "step_number", "target_number", "attempt_number", "actor_id", "detail")
+_INSERT = Prepared(insert(cast(Table, TimelineEntry.__table__)), *_COLUMNS)
 
 
 def tell(
@@ -25,13 +28,5 @@ def tell(
     """Add an entry about an execution, a step or an attempt; `detail` must be plain JSON."""
     spot = (where,) if isinstance(where, UUID) else where
     execution_id, step, target, attempt = (*spot, None, None, None)[:4]
-    row = {
-        "execution_id": execution_id,
-        "event": event,
-        "step_number": step,
-        "target_number": target,
-        "attempt_number": attempt,
-        "actor_id": actor_id,
-        "detail": detail,
-    }
-    session.execute(_INSERT, row)
+    row = (execution_id, event, step, target, attempt, actor_id, json.dumps(detail))
+    _INSERT.run(session, dict(zip(_COLUMNS, row, strict=True)))

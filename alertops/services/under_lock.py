@@ -12,26 +12,22 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row, Select
-from sqlalchemy.dialects.postgresql import psycopg2
 from sqlalchemy.orm import Session
 
-_DIALECT = psycopg2.dialect()  # type: ignore[no-untyped-call]
+from alertops.services.prepared import Prepared
+
 _LOCK = "SELECT FROM executions WHERE id = %(locked_execution)s FOR NO KEY UPDATE"
 
 
 class ReadUnderLock:
     """A query that is made once, and runs with an execution's row lock, which the transaction then keeps.
 
-    Parameters have no value in the query. The rows are as the driver reads them; SQLAlchemy's types are not
-    asked, so columns must be of such that need no help.
+    The rows are as the driver reads them: SQLAlchemy's types are not asked.
     """
 
     def __init__(self, read: Select[Any]) -> None:
-        compiled = read.compile(dialect=_DIALECT)
-        self._text = f"{_LOCK};\n{compiled}"
-        self._constants = {name: value for name, value in compiled.params.items() if value is not None}
+        self._read = Prepared(read, after=_LOCK)
 
     def rows(self, session: Session, execution_id: UUID, values: Mapping[str, Any]) -> Sequence[Row[Any]]:
         """None when there is no such execution, if the query joins it."""
-        given = {**self._constants, **values, "locked_execution": execution_id}
-        return session.connection().exec_driver_sql(self._text, given).all()
+        return self._read.run(session, {**values, "locked_execution": execution_id}).all()

@@ -29,6 +29,7 @@ from alertops.escalation.states import AttemptStatus
 from alertops.models import Attempt
 from alertops.services.keys import AttemptKey
 from alertops.services.parameters import of_attempt
+from alertops.services.prepared import Prepared
 from alertops.services.transitions.guarded import changed, now
 
 _ATTEMPTS = cast(Table, Attempt.__table__)
@@ -52,7 +53,7 @@ _CANCEL_SCHEDULED = (
 )
 _DUE = _SCHEDULED & (_ATTEMPTS.c.due_at <= now())
 _ABANDONED = _SENDING & (_ATTEMPTS.c.lease_until <= now())
-_CLAIM = (
+_CLAIM = Prepared(
     update(_ATTEMPTS)
     .where(_IS, _SEEN, _DUE | _ABANDONED)
     .values(
@@ -67,14 +68,14 @@ _CLAIM = (
     )
     .returning(UNFLUSHED)
 )
-_MARK_TRANSMIT = (
+_MARK_TRANSMIT = Prepared(
     update(_ATTEMPTS)
     .where(
         _IS, _SENDING, _SEEN, _LEASE, _ATTEMPTS.c.lease_until >= now() + bindparam("needed", type_=Interval)
     )
     .values(transmit_at=now())
 )
-_END = (
+_END = Prepared(
     update(_ATTEMPTS)
     .where(_IS, _SCHEDULED | _SENDING, _SEEN, _LEASE)
     .values(status=bindparam("outcome"), finished_at=now(), detail=bindparam("said"))

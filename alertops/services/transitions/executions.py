@@ -6,21 +6,22 @@ from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import Table, Update, bindparam, null, update
+from sqlalchemy import Table, bindparam, null, update
 from sqlalchemy.orm import Session
 
 from alertops.escalation.plan import Course
 from alertops.escalation.states import ExecutionStatus
 from alertops.models import Execution
+from alertops.services.prepared import Prepared
 from alertops.services.transitions.guarded import changed, now
 
 _EXECUTIONS = cast(Table, Execution.__table__)
 _ENDS = (ExecutionStatus.RESOLVED, ExecutionStatus.CANCELLED, ExecutionStatus.EXHAUSTED)
 
 
-def _moving(**values: Any) -> Update:
+def _moving(**values: Any) -> Prepared:
     columns = _EXECUTIONS.c
-    return (
+    return Prepared(
         update(_EXECUTIONS)
         .where(columns.id == bindparam("key_execution"), columns.status == bindparam("came_from"))
         .values(status=bindparam("to"), snoozed_until=bindparam("until"), **values)

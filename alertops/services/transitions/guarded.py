@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import CursorResult, Update, func
+from sqlalchemy import func
 from sqlalchemy.orm import Session
+
+from alertops.services.prepared import Prepared
 
 now = func.clock_timestamp
 
 
-def changed(session: Session, statement: Update, values: Mapping[str, Any]) -> bool:
+def changed(session: Session, statement: Prepared, values: Mapping[str, Any]) -> bool:
     """Whether the one row was there, as the guard wants it."""
-    result: CursorResult[Any] = session.execute(statement, values)  # type: ignore[assignment]  # an UPDATE gives a cursor's result
-    return result.rowcount == 1
+    return statement.run(session, values).rowcount == 1

@@ -20,6 +20,7 @@ from alertops.escalation.states import StepStatus
 from alertops.models import Step
 from alertops.services.keys import StepKey
 from alertops.services.parameters import of_step
+from alertops.services.prepared import Prepared
 from alertops.services.transitions.guarded import changed, now
 
 _STEPS = cast(Table, Step.__table__)
@@ -29,8 +30,8 @@ _WAITING = _STEPS.c.status == StepStatus.WAITING
 _DUE = _STEPS.c.due_at <= now()
 
 _INSERT = insert(_STEPS)
-_FIRE = update(_STEPS).where(_IS, _WAITING, _DUE).values(status=StepStatus.FIRED, fired_at=now())
-_CANCEL = update(_STEPS).where(_IS, _WAITING).values(status=StepStatus.CANCELLED)
+_FIRE = Prepared(update(_STEPS).where(_IS, _WAITING, _DUE).values(status=StepStatus.FIRED, fired_at=now()))
+_CANCEL = Prepared(update(_STEPS).where(_IS, _WAITING).values(status=StepStatus.CANCELLED))
 _CANCEL_ALL = update(_STEPS).where(_OF_EXECUTION, _WAITING).values(status=StepStatus.CANCELLED)
 
 
@@ -72,7 +73,7 @@ def replan_step(
             recovery_count=0,
         )
     )
-    return changed(session, statement, of_step(StepKey(execution_id, planned.number)))
+    return changed(session, Prepared(statement), of_step(StepKey(execution_id, planned.number)))
 
 
 def fire_step(session: Session, key: StepKey) -> bool:
@@ -87,7 +88,7 @@ def bring_step_forward(session: Session, key: StepKey, due_at: datetime) -> bool
         .where(_IS, _WAITING)
         .values(due_at=func.least(_STEPS.c.due_at, due_at), dispatched_at=None, recovery_count=0)
     )
-    return changed(session, statement, of_step(key))
+    return changed(session, Prepared(statement), of_step(key))
 
 
 def cancel_waiting_steps(session: Session, execution_id: UUID) -> None:

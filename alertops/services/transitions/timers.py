@@ -19,13 +19,14 @@ from sqlalchemy.orm import Session
 from alertops.escalation.states import TimerKind, TimerStatus
 from alertops.models import Timer
 from alertops.services.keys import TimerKey
+from alertops.services.prepared import Prepared
 from alertops.services.transitions.guarded import changed, now
 
 _TIMERS = cast(Table, Timer.__table__)
 _OF_EXECUTION = _TIMERS.c.execution_id == bindparam("key_execution")
 _WAITING = _TIMERS.c.status == TimerStatus.WAITING
 
-_FIRE = (
+_FIRE = Prepared(
     update(_TIMERS)
     .where(_OF_EXECUTION, _TIMERS.c.number == bindparam("key_number"), _WAITING, _TIMERS.c.due_at <= now())
     .values(status=TimerStatus.FIRED, fired_at=now())

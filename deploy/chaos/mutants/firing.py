@@ -109,20 +109,13 @@ MUTANTS = (
                 "from alertops.escalation.events import Progress\n",
                 "from alertops.db import database_now\nfrom alertops.escalation.events import Progress\n",
             ),
-            # Statements are made once: what they compare with is asked when they run.
             Edit(
                 GUARDED,
                 "now = func.clock_timestamp\n",
                 "def now() -> Any:\n"
-                "    ahead = lambda: datetime.fromtimestamp(time.time() + 2).astimezone()\n"
-                "    return bindparam(None, callable_=ahead, type_=DateTime(timezone=True))\n",
+                "    return func.clock_timestamp() + literal_column(\"interval '2 seconds'\")\n",
             ),
-            Edit(
-                GUARDED,
-                "from collections.abc import Mapping\n",
-                "import time\nfrom collections.abc import Mapping\nfrom datetime import datetime\n",
-            ),
-            Edit(GUARDED, "CursorResult, Update, func\n", "CursorResult, DateTime, Update, bindparam\n"),
+            Edit(GUARDED, "import func\n", "import func, literal_column\n"),
         ),
     ),
     Mutant(

@@ -169,10 +169,8 @@ MUTANTS = (
             Edit(
                 "alertops/services/locked_attempt.py",
                 "    row = _only(session, _TO_CLAIM, key)\n",
-                "    unlocked = object.__new__(ReadUnderLock)\n"
-                "    unlocked._constants = _TO_CLAIM._constants\n"
-                "    unlocked._text = _TO_CLAIM._text.partition(';')[2]\n"
-                "    row = _only(session, unlocked, key)\n",
+                "    _TO_CLAIM._read._text = _TO_CLAIM._read._text.rpartition(';')[2]\n"
+                "    row = _only(session, _TO_CLAIM, key)\n",
             ),
             NO_CANCELLED_ATTEMPTS,
         ),
