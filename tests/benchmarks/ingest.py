@@ -15,7 +15,7 @@ from deploy.local.service import Service
 from tests.benchmarks.benchmark import Benchmark, Turn
 from tests.benchmarks.clients import Posted, Target, post_for
 from tests.benchmarks.contenders.contender import CHECKOUT, cpu_seconds
-from tests.benchmarks.contenders.ours import Ours, start
+from tests.benchmarks.contenders.ours import NO_LIMIT, Ours, start
 from tests.benchmarks.counts import count
 from tests.benchmarks.door import ALERT, BATCH, Door, open_door
 from tests.benchmarks.figures import FLOOR, OURS, Sample, quantiles
@@ -38,7 +38,7 @@ MANY = json.dumps({"alerts": [ALERT] * BATCH}).encode()
 def turns(stage: Stage, sizes: Sizes) -> Iterator[Sequence[Turn]]:
     with stage.room("accept") as bare, stage.room("ingest") as room:
         floor = _floor_server(bare)
-        ours = Ours(room)
+        ours = Ours(room, extra=NO_LIMIT)
         ours.prepare()
         try:
             start([ours.fleet.api])
