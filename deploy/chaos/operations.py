@@ -93,10 +93,10 @@ class Asked:
 
 
 def plan_operations(
-    random: Random, flows: Sequence[PlannedFlow], alerts: Sequence[PlannedAlert]
+    random: Random, flows: Sequence[PlannedFlow], alerts: Sequence[PlannedAlert], share: float = OPERATED
 ) -> dict[str, tuple[PlannedOperation, ...]]:
-    """What is done about which alert, by its key."""
-    operated = (alert for alert in alerts if random.random() < OPERATED)
+    """What is done about which alert, by its key; about this share of them something is."""
+    operated = (alert for alert in alerts if random.random() < share)
     return {alert.key: tuple(_operations(random, flows[alert.flow])) for alert in operated}
 
 

@@ -24,7 +24,7 @@ from deploy.chaos.editors import Editors, check_edits
 from deploy.chaos.figures import Figures, Punctuality, Run, Undisturbed, figures_of
 from deploy.chaos.injector import Injector
 from deploy.chaos.machines import PATHS
-from deploy.chaos.operations import plan_operations, shortest_first
+from deploy.chaos.operations import OPERATED, plan_operations, shortest_first
 from deploy.chaos.profiles import Profile
 from deploy.chaos.report import explain
 from deploy.chaos.schedule import KINDS, WIPE, PlannedFault, plan_bursts
@@ -67,11 +67,11 @@ def make_plan(
     left_out: Mapping[str, str] | None = None,
     *,
     stretch: int = 1,
-    operated: bool = True,
+    operated: float = OPERATED,
 ) -> Plan:
     """The same seed and profile give the same flows, alerts, operations and faults.
 
-    `stretch` makes flows longer. If not `operated`, alerts are raised and answered, and nothing else is done.
+    `stretch` makes flows longer. About the share `operated` of alerts something is done beside answering them.
     Where the system has machines, they are told besides.
     """
     random = Random(seed)  # noqa: S311  repeatable is what it must be
@@ -96,8 +96,8 @@ def make_plan(
     chances = Random(f"{seed} and beside")  # noqa: S311
     if system.machines is not None:
         flows = with_machines(chances, flows, [system.machines.url(path) for path in PATHS])
-    alerts = [alert for phase in phases for alert in phase] if operated else []
-    operations = plan_operations(chances, flows, alerts)
+    alerts = [alert for phase in phases for alert in phase]
+    operations = plan_operations(chances, flows, alerts, operated)
     base_url = system.fleet.api_url
     clients = Clients(base_url, [*flows, undisturbed.FLOW], operations, shortest_first(flows))
     # Not the flow of the steady rate, which is measured.

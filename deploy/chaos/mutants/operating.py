@@ -38,7 +38,7 @@ MUTANTS = (
         "reassign-leaves-waiting",
         "when another flow takes over, the step that waits and the attempts of the one before are left there",
         schedule="operated",
-        breaks=("fired", "silent", "planned"),
+        breaks=("fired", "silent", "planned", "ordered"),
         besides="the unique index on steps that wait: it refuses a second one",
         edits=(
             Edit(

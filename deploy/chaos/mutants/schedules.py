@@ -20,7 +20,7 @@ class Schedule:
     """A seed for flows, alerts and faults of some kinds; or faults that are named one by one.
 
     `answered_after` has every alert answered so many seconds, at least and at most, after it was raised.
-    With `operated`, more is done to executions than that they are answered.
+    To the share `operated` of executions more is done than that they are answered.
     """
 
     what: str
@@ -31,7 +31,7 @@ class Schedule:
     answered: bool = True
     answered_after: tuple[float, float] | None = None
     stretch: int = 1
-    operated: bool = False
+    operated: float = 0.0
 
     def plan(self, system: System) -> Plan:
         plan = make_plan(
@@ -157,7 +157,7 @@ SCHEDULES = {
         seed=8014,
         profile=_profile(150, 6, 24),
         only=("wake-ups duplicated", "stale wake-ups"),
-        operated=True,
+        operated=1.0,
         stretch=2,
     ),
     "database": Schedule(
