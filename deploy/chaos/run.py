@@ -71,7 +71,7 @@ def make_plan(
 ) -> Plan:
     """The same seed and profile give the same flows, alerts, operations and faults.
 
-    `stretch` makes flows longer. About the share `operated` of alerts something is done beside answering them.
+    `stretch` makes flows longer. About the share `operated` of alerts something is done beside answering.
     Where the system has machines, they are told besides.
     """
     random = Random(seed)  # noqa: S311  repeatable is what it must be
