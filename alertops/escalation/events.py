@@ -127,10 +127,14 @@ class Reassign:
 
 @dataclass(frozen=True)
 class Rebase:
-    """It is to go on with another revision of its flow; `open_attempts` are scheduled or being sent."""
+    """It is to go on with another revision of its flow; `open_attempts` are scheduled or being sent.
+
+    `reached`: somebody was told by the step that fired last, or may still be.
+    """
 
     flow: Flow
     open_attempts: int
+    reached: bool = True
 
 
 @dataclass(frozen=True)

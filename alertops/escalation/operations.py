@@ -44,7 +44,7 @@ from alertops.escalation.events import (
     Snooze,
     Unsnooze,
 )
-from alertops.escalation.flow import Flow
+from alertops.escalation.flow import Flow, OnFailure
 from alertops.escalation.plan import (
     Course,
     Position,
@@ -200,7 +200,7 @@ def _rebase(state: State, rebase: Rebase, now: datetime) -> Decision:
     timer = _resolve_timer(state, rebase.flow, state.started_at, now)
     if not state.running:
         return Decision(Reason.REBASED, (*timer, SetCourse(course, state.leg.last_number + 1)))
-    step, goes_on = _replanned(state, rebase.flow, course, now)
+    step, goes_on = _replanned(state, rebase, course, now)
     over = not goes_on and not rebase.open_attempts
     waiting = state.leg.waiting
     from_step = state.leg.last_number + 1 if waiting is None else waiting.number
@@ -208,18 +208,27 @@ def _rebase(state: State, rebase: Rebase, now: datetime) -> Decision:
     return Decision(Reason.REBASED, (*timer, SetCourse(course, from_step), *step), to)
 
 
-def _replanned(state: State, flow: Flow, course: Course, now: datetime) -> tuple[tuple[Effect, ...], bool]:
+def _replanned(
+    state: State, rebase: Rebase, course: Course, now: datetime
+) -> tuple[tuple[Effect, ...], bool]:
     """What becomes of the step that waits, and whether one does then."""
-    waiting = state.leg.waiting
+    flow, waiting = rebase.flow, state.leg.waiting
     place = next_position(flow, frozenset(state.leg.fired))
     if place is None:
         return (() if waiting is None else (CancelStep(waiting.number),)), False
     if waiting is None:
         return (PlanStep(plan_step(flow, course, place, state.leg.last_number + 1)),), True
     planned = plan_step(flow, course, place, waiting.number)
-    # What is due already, perhaps because nobody could be told before it, does not wait again.
-    is_due = waiting.firing == planned.firing and waiting.due_at <= now
+    # What is due already does not wait again; nor does what comes in its place, if nobody was told before it.
+    goes_on = waiting.firing == planned.firing or _nobody_was_told(state, rebase)
+    is_due = waiting.due_at <= now and goes_on
     return (ReplanStep(planned, waiting.due_at if is_due else planned.due_at),), True
+
+
+def _nobody_was_told(state: State, rebase: Rebase) -> bool:
+    """By the step that fired last, so that its node has whatever comes next come at once."""
+    fired = state.leg.last_fired
+    return fired > 0 and not rebase.reached and state.node_of(fired).on_failure is OnFailure.ESCALATE
 
 
 def _resolve_timer(state: State, flow: Flow, since: datetime, now: datetime) -> tuple[Effect, ...]:

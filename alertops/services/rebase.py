@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from alertops.db import database_now
@@ -25,14 +24,15 @@ from alertops.escalation.machine import decide
 from alertops.escalation.operations import POSSIBLE
 from alertops.escalation.plan import Course, PlannedStep, plan
 from alertops.escalation.state import State
-from alertops.escalation.states import UNFINISHED
-from alertops.models import Attempt, Execution
+from alertops.models import Execution
 from alertops.models import Flow as FlowRow
 from alertops.services import transitions
 from alertops.services.dispatch import Dispatcher
 from alertops.services.flows.revisions import newest_definition
+from alertops.services.keys import StepKey
 from alertops.services.lock import lock_execution, planning_state, read_steps
 from alertops.services.operate import Answered, By, carry_out, refuse
+from alertops.services.progress import progress_of
 
 
 @dataclass(frozen=True)
@@ -103,10 +103,10 @@ def _decide(session: Session, execution: Execution, state: State, flow: Flow, no
         raise ConflictError("the execution was handed to a person, and runs no flow: reassign it to one")
     if state.status in POSSIBLE[Rebase] and execution.revision_number == _newest(session, execution):
         return Decision(Reason.ALREADY)
-    unfinished = select(func.count()).where(
-        Attempt.execution_id == execution.id, Attempt.status.in_(UNFINISHED)
-    )
-    return decide(state, Rebase(flow, session.scalar(unfinished) or 0), now)
+    progress = progress_of(session, StepKey(execution.id, state.leg.last_fired))
+    unfinished = progress.open_in_step + progress.open_elsewhere
+    reached = progress.reached or progress.open_in_step > 0
+    return decide(state, Rebase(flow, unfinished, reached), now)
 
 
 def _what_is_left(state: State, flow: Flow, course: Course) -> list[PlannedStep]:

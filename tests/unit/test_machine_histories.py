@@ -149,7 +149,9 @@ class Histories(RuleBasedStateMachine):
         ids = [old[index] for index in keep if index < len(old)][:kept]
         new = [f"new {len(self.engine.steps)}.{number}" for number in range(3)]
         nodes = tuple(replace(node, id=id_) for node, id_ in zip(flow.nodes, [*ids, *new], strict=False))
-        self.engine.answer(Rebase(replace(flow, nodes=nodes), len(self.engine.open_attempts())))
+        told = self.engine.progress(self.engine.leg.last_fired)
+        reached = told.reached or told.open_in_step > 0
+        self.engine.answer(Rebase(replace(flow, nodes=nodes), len(self.engine.open_attempts()), reached))
 
     @precondition(lambda self: self.engine.timers)
     @rule(data=st.data(), late=st.sampled_from([-1, 0, 30]))

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from alertops.channels.base import ChannelError, Notification
 from alertops.errors import ConflictError
 from alertops.escalation.decision import Reason
 from alertops.models import Execution, FlowRevision
@@ -18,7 +19,7 @@ from tests.integration.operations.operating import (
     flow_of,
     shape,
 )
-from tests.integration.world import World
+from tests.integration.world import World, node
 
 
 def frozen_ids(world: World, execution: Execution) -> list[str]:
@@ -80,3 +81,22 @@ def test_a_rebase_for_a_revision_that_is_not_the_newest_is_refused(world: World,
     add_node(world.session, flow_of(world, running), editor(world), added("x"))
     with pytest.raises(ConflictError, match="newest revision is 2, not 1"):
         do(world, rebase, running, 1)
+
+
+def test_what_comes_in_place_of_what_is_due_as_nobody_was_told_is_due_too(
+    world: World,
+) -> None:
+    """The first node reaches nobody, so the second is due at once; then another one stands in its place."""
+    execution = world.start(world.flow(node("a", 0, attempts=1), node("b", 600), node("c", 1200)))
+    world.fire(execution, 1)
+    world.channel.on_open = refusing
+    world.send(execution, 1)
+    b = world.session.get_one(FlowRevision, (execution.flow_id, 1)).definition["nodes"][1]["id"]
+    remove_node(world.session, flow_of(world, execution), editor(world), b)
+    do(world, rebase, execution, 2)
+    assert shape(world, execution) == [("a", "fired"), ("c", "waiting")]
+    assert world.fire(execution, 2) is Reason.DUE
+
+
+def refusing(_: Notification) -> None:
+    raise ChannelError("550 there is no such mailbox", permanent=True)
