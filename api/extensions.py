@@ -16,6 +16,7 @@ from alertops.db import Base, bounded, engine_options
 from alertops.secret_box import SecretBox
 from alertops.services.accounts.limits import Limits
 from alertops.services.alert_limit import AlertLimit
+from alertops.services.batches_at_once import BatchesAtOnce
 from alertops.services.dispatch import Dispatcher, Publisher
 from alertops.services.gather_starts import StartGatherer
 
@@ -39,6 +40,7 @@ def init_extensions(
     migrate.init_app(app, db)
     app.extensions["alertops.dispatcher"] = Dispatcher(publisher)
     app.extensions["alertops.alert_limit"] = alert_limit
+    app.extensions["alertops.batches_at_once"] = BatchesAtOnce()
     app.extensions["alertops.gatherer"] = StartGatherer(alert_limit)
     app.extensions["alertops.limits"] = limits
     app.extensions["alertops.answer_links"] = links
@@ -68,6 +70,11 @@ def secret_box() -> SecretBox:
 def alert_limit() -> AlertLimit:
     """How many executions a team may open."""
     return cast(AlertLimit, current_app.extensions["alertops.alert_limit"])
+
+
+def batches_at_once() -> BatchesAtOnce:
+    """How many batches of one team this process works on."""
+    return cast(BatchesAtOnce, current_app.extensions["alertops.batches_at_once"])
 
 
 def gatherer() -> StartGatherer:

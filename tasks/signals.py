@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from celery.signals import setup_logging, worker_ready
+from celery.signals import setup_logging, worker_init, worker_ready
 
 from alertops.config import load_settings
 from alertops.logs import configure_logging
+from alertops.threads import take_turns_quickly
 from tasks.recover import request_recovery
 
 
@@ -16,6 +17,11 @@ def configure_logs(**_: Any) -> None:
     """Connected, this also keeps Celery from setting up its own logging."""
     settings = load_settings()
     configure_logging(settings.log_format, settings.log_level)
+
+
+@worker_init.connect
+def share_the_interpreter(**_: Any) -> None:
+    take_turns_quickly()
 
 
 @worker_ready.connect

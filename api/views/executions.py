@@ -16,7 +16,7 @@ from alertops.services.show_execution import ShownExecution, show_execution
 from alertops.services.start_executions import Started, start_executions
 from api.asking import actor, asking
 from api.blueprints import TeamBlueprint
-from api.extensions import alert_limit, dispatcher, gatherer, session
+from api.extensions import alert_limit, batches_at_once, dispatcher, gatherer, session
 from api.once import uses_once
 from api.schemas.executions import (
     AlertInput,
@@ -61,9 +61,10 @@ def start_batch(body: dict[str, list[Alert]], flow_id: UUID) -> dict[str, list[S
     """Raise many alerts: all of them, or none when one is not valid."""
     team_id = team_to_start_in(session(), asking(), flow_id)
     requests = [StartRequest(flow_id, alert) for alert in body["alerts"]]
-    started = start_executions(
-        session(), dispatcher(), requests, actor().id, team_id=team_id, limit=alert_limit()
-    )
+    with batches_at_once().one_of(team_id):
+        started = start_executions(
+            session(), dispatcher(), requests, actor().id, team_id=team_id, limit=alert_limit()
+        )
     return {"results": started}
 
 

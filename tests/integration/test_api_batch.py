@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
 from alertops.services.alerts import MAX_AT_ONCE
+from alertops.services.batches_at_once import AT_ONCE
 from tests.integration.api_client import Person, a_flow, assert_problem, person, row_counts
 from tests.integration.conftest import RecordingPublisher
 
@@ -77,3 +80,25 @@ def test_as_many_as_are_allowed_are_accepted_at_once(
     results = ann.make(f"/flows/{flow}/executions/batch", body)["results"]
     assert len({one["execution_id"] for one in results}) == MAX_AT_ONCE
     assert len(publisher.messages) == MAX_AT_ONCE
+
+
+def test_a_team_with_as_many_batches_under_way_as_it_may_have_is_told_to_come_again(
+    app: Flask, ann: Person, flow: str, session: Session
+) -> None:
+    (team,) = (ann.get("/teams").json or {})["items"]
+    path, body = f"/flows/{flow}/executions/batch", {"alerts": alerts(None)}
+    at_once = app.extensions["alertops.batches_at_once"]
+    before = row_counts(session)
+    with ExitStack() as under_way:
+        for _ in range(AT_ONCE):
+            under_way.enter_context(at_once.one_of(UUID(team["id"])))
+        refused = ann.post(path, body)
+        assert_problem(refused, 429)
+        assert refused.headers["Retry-After"] == "1"
+        assert row_counts(session) == before
+        # One by one, and for other teams, nothing is different.
+        assert ann.post(f"/flows/{flow}/executions", alerts(None)[0]).status_code == 202
+        with at_once.one_of(uuid4()):
+            pass
+    assert ann.post(path, body).status_code == 202
+    assert not at_once._under_way
