@@ -6,7 +6,6 @@ import structlog
 
 from alertops.errors import BrokerUnavailableError
 from alertops.logs import configure_logging
-from alertops.threads import take_turns_quickly
 from api import create_app
 from api.config import load_api_settings
 from tasks.app import app as celery_app
@@ -15,7 +14,6 @@ from tasks.publisher import ConfirmingPublisher
 
 log = structlog.get_logger(__name__)
 
-take_turns_quickly()
 settings = load_api_settings()
 configure_logging(settings.core.log_format, settings.core.log_level)
 publisher = ConfirmingPublisher(celery_app, settings.core.timing.publish_timeout)

@@ -1,8 +1,8 @@
 """A worker takes from the bulk lane beside each of its queues, but only a few messages at a time.
 
 How many a worker may have of a queue, waiting for a thread or being worked on, is the prefetch that was
-in force when it began to consume it: for the bulk lane, a quarter of its threads. So a storm of one team
-has a quarter of each worker at most, however long its queue is, and the rest is there for who comes by
+in force when it began to consume it: for the bulk lane, an eighth of its threads. So a storm of one team
+has an eighth of each worker at most, however long its queue is, and the rest is there for who comes by
 the fast lane. It keeps a processor busy all the same: more would only make everybody wait for each
 other's turns.
 """
@@ -29,7 +29,7 @@ def take_from_bulk_lanes(instance: Any = None, **_: Any) -> None:
 
 def places(concurrency: int) -> int:
     """How many messages of a bulk lane a worker with so many threads has at a time."""
-    return max(1, concurrency // 4)
+    return max(1, concurrency // 8)
 
 
 class LaneShares(bootsteps.StartStopStep):

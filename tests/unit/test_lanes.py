@@ -115,8 +115,8 @@ class Consumer:
         return self.told
 
 
-@pytest.mark.parametrize(("threads", "few"), [(8, 2), (1, 1)])
-def test_a_worker_has_a_quarter_of_its_threads_for_a_bulk_lane(threads: int, few: int) -> None:
+@pytest.mark.parametrize(("threads", "few"), [(16, 2), (1, 1)])
+def test_a_worker_has_an_eighth_of_its_threads_for_a_bulk_lane(threads: int, few: int) -> None:
     consumer = Consumer()
     worker = SimpleNamespace(
         task_consumer=consumer, initial_prefetch_count=128, controller=SimpleNamespace(concurrency=threads)
