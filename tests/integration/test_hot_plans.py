@@ -72,9 +72,13 @@ class Plans:
     bad: dict[str, str] = field(default_factory=dict)
 
     def note(self, _connection: Any, cursor: Any, sql: str, values: Any, *_: Any) -> None:
-        if not sql.lstrip().startswith(("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")):
-            return
-        plan = _explained(cursor.connection, sql, values[0] if isinstance(values, list) else values)
+        # A lock and what is read under it are sent together.
+        for statement in sql.split(";\n"):
+            if statement.lstrip().startswith(("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")):
+                self._judge(cursor.connection, statement, values[0] if isinstance(values, list) else values)
+
+    def _judge(self, connection: Any, sql: str, values: Any) -> None:
+        plan = _explained(connection, sql, values)
         self.said.add(sql)
         through = {table for kind, table in scans(plan) if kind == "Seq Scan"} & GROWING
         if through:
