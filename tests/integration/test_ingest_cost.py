@@ -77,7 +77,7 @@ def test_a_batch_costs_the_database_no_more_statements_than_one_alert(monitoring
     # And the count of what the team has opened, which is settled now and then.
     assert cost.statements <= alone.statements + 3
     assert cost.round_trips <= alone.round_trips + 5
-    assert cost.rows_read <= 12 * EACH
+    assert cost.rows_read <= 24 * EACH
 
 
 def test_a_batch_of_repeats_and_new_ones_costs_two_statements_more(monitoring: Monitoring) -> None:

@@ -87,7 +87,8 @@ def test_servers_that_hang_hold_neither_a_scrape_nor_more_threads_with_each(hang
         for figures in pool.map(lambda _: scrape(hanging), range(16)):
             assert names(figures) == ALWAYS_THERE
             assert figures["alertops_database_up"] == figures["alertops_broker_up"] == 0
-    assert threading.active_count() == before
+    # Fewer, if threads of an earlier test have ended meanwhile.
+    assert threading.active_count() <= before
 
 
 def test_a_query_that_waits_is_given_up_also_by_the_database(app: Flask, session: Session) -> None:

@@ -94,7 +94,8 @@ def test_firing_a_step(meter: Meter, world: World) -> None:
     assert (cost.commits, cost.flushes, messages) == (2, 1, 2)
     assert cost.statements <= 9
     assert cost.round_trips <= 12
-    assert cost.rows_read <= 15
+    # How many of a handful the planner reads is its own choice; what grows with a history is far more.
+    assert cost.rows_read <= 40
 
 
 def test_sending_an_attempt(meter: Meter, world: World) -> None:
@@ -105,7 +106,7 @@ def test_sending_an_attempt(meter: Meter, world: World) -> None:
     assert (cost.commits, cost.flushes, messages) == (3, 2, 0)
     assert cost.statements <= 11
     assert cost.round_trips <= 15
-    assert cost.rows_read <= 20
+    assert cost.rows_read <= 40
 
 
 def test_the_flushes_that_are_counted_are_those_that_postgres_makes(sessions: sessionmaker[Session]) -> None:
