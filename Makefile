@@ -101,11 +101,12 @@ install: .venv/installed ## Make .venv and install the locked packages into it
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
+# With their extras: pip 23 does not join `coverage` with another package's `coverage[toml]`, and takes a newer release.
 .PHONY: lock
 lock: ## Write requirements.lock anew from the newest releases that setup.cfg allows, with their hashes
 	@rm -rf .local/lock && mkdir -p .local && $(PYTHON) -m venv .local/lock
 	@.local/lock/bin/python -m pip install --quiet --disable-pip-version-check pip-tools
-	@.local/lock/bin/pip-compile --quiet --upgrade --extra dev --generate-hashes --allow-unsafe --strip-extras \
+	@.local/lock/bin/pip-compile --quiet --upgrade --extra dev --generate-hashes --allow-unsafe --no-strip-extras \
 		--no-header --no-annotate --no-emit-options --output-file requirements.lock setup.cfg
 	@rm -rf .local/lock
 
