@@ -70,11 +70,25 @@ class Trap:
         self._file.unlink()
 
     def await_struck(self, within: float = REPAIRED_WITHIN) -> int:
-        """The id of the process that was struck."""
+        """The id of the process that was struck, and is dead or frozen by now, if that is the fault.
+
+        It leaves its mark first: who starts those that are missing must not count it among the living.
+        """
         until(
             lambda: self._file.exists() and self._file.read_text() != "", within, f"{self.fault} being struck"
         )
-        return int(self._file.read_text())
+        pid = int(self._file.read_text())
+        until(lambda: self._has_suffered(pid), within, f"{self.fault} taking effect on {pid}")
+        return pid
+
+    def _has_suffered(self, pid: int) -> bool:
+        if self.fault.action is Action.CUT:
+            return True
+        try:
+            status = psutil.Process(pid).status()
+        except psutil.NoSuchProcess:
+            return True
+        return status in {psutil.STATUS_ZOMBIE, psutil.STATUS_STOPPED}
 
     def endure(self, is_over: Callable[[], object]) -> None:
         """The others do what they can while the struck process is dead or frozen; then it wakes up."""
@@ -114,8 +128,7 @@ class Lane:
 
     def get_ready(self) -> None:
         """Wait until all are up, and make a team."""
-        for service in (*self.fleet.workers, self.fleet.api):
-            service.wait_ready()
+        self.wait_ready()
         self.alerts.client.sign_in("Operator", "operator@example.org", "a password of the tests")
         self.alerts.team_id = self.alerts.client.create_team("Team")
 
@@ -134,6 +147,11 @@ class Lane:
         """All that do not run; does not wait."""
         for service in (*self.fleet.workers, self.fleet.api):
             service.start()
+
+    def wait_ready(self) -> None:
+        """Until all that run do their work: for a case in which a person is in time."""
+        for service in (*self.fleet.workers, self.fleet.api):
+            service.wait_ready()
 
     def disarm(self) -> None:
         """Nobody is struck from here on."""

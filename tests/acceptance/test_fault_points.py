@@ -146,7 +146,8 @@ def attempt_that_is_held_escalates(lane: Lane, point: Point, action: Action) -> 
 
 def answer_silences(lane: Lane, point: Point, action: Action) -> None:
     alerts, trap = lane.alerts, lane.trap(point, action)
-    delay = LEASE + 3 if trap.freezes else 3
+    delay = LEASE + 3 if trap.freezes else 5
+    lane.wait_ready()
     alert = alerts.raise_with(node(f"{point}-{action}@example.org", 0), node("never@example.org", delay))
     alert.await_delivered(1, within=REPAIRED_WITHIN)
     trap.arm()
