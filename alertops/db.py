@@ -38,7 +38,13 @@ NAMING = {
 BOUNDS = {"idle_in_transaction_session_timeout": "10s", "lock_timeout": "4s"}
 KEEPALIVES = {"tcp_keepalives_idle": "5", "tcp_keepalives_interval": "2", "tcp_keepalives_count": "3"}
 
-ASK_ONCE = "; ".join(f"SET {name} = '{value}'" for name, value in (BOUNDS | KEEPALIVES).items())
+# What runs for every step is planned once by a connection (`services/prepared.py`), for all values, and the
+# plan stays until the table is analysed again. One that was made while a table was small would read it
+# through; in a storm it grows a thousandfold before that. So tables are read by their indexes, which all that
+# we ask for has; and a plan that is called expensive by that is not worth compiling.
+PLANS = {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off", "jit": "off"}
+
+ASK_ONCE = "; ".join(f"SET {name} = '{value}'" for name, value in (BOUNDS | KEEPALIVES | PLANS).items())
 # Behind a pooler a session is many: each transaction may have another connection to the server, on which
 # somebody has asked for something, or nobody for anything. So each asks for its own.
 ASK_EACH_TIME = "; ".join(f"SET LOCAL {name} = '{value}'" for name, value in BOUNDS.items())

@@ -18,7 +18,7 @@ from alertops.services.lock import attempt_state
 from alertops.services.locked import ATTEMPT_COLUMNS, EXECUTION_COLUMNS, LockedAttempt, LockedExecution
 from alertops.services.parameters import of_attempt
 from alertops.services.progress import progress_from, with_progress
-from alertops.services.under_lock import ReadUnderLock
+from alertops.services.under_lock import UnderLock
 
 _EXECUTION_WIDTH = len(EXECUTION_COLUMNS)
 _WIDTH = _EXECUTION_WIDTH + len(ATTEMPT_COLUMNS)
@@ -50,6 +50,7 @@ class ToRecord:
     state: State
     began_at: datetime  # when the first attempt at this target was due
     progress: Progress
+    now: datetime
 
 
 def _attempt_and(*columns: Any) -> Select[Any]:
@@ -74,7 +75,8 @@ def _attempt_and(*columns: Any) -> Select[Any]:
     )
 
 
-_TO_CLAIM = ReadUnderLock(
+_TO_CLAIM = UnderLock(
+    "lock_and_read_to_claim",
     _attempt_and(
         Execution.summary,
         Execution.details,
@@ -89,20 +91,21 @@ _TO_CLAIM = ReadUnderLock(
     .outerjoin(Outsider, Outsider.id == Attempt.outsider_id)
     .outerjoin(
         Membership, (Membership.team_id == Execution.team_id) & (Membership.user_id == Attempt.user_id)
-    )
+    ),
 )
 
 _first = aliased(Attempt)
-_TO_RECORD = ReadUnderLock(
+_TO_RECORD = UnderLock(
+    "lock_and_read_to_record",
     with_progress(
-        _attempt_and(_first.due_at.label("began_at")).join(
+        _attempt_and(_first.due_at.label("began_at"), func.clock_timestamp().label("now")).join(
             _first,
             (_first.execution_id == Attempt.execution_id)
             & (_first.step_number == Attempt.step_number)
             & (_first.target_number == Attempt.target_number)
             & (_first.number == 1),
         )
-    )
+    ),
 )
 
 
@@ -131,11 +134,11 @@ def lock_to_record(session: Session, key: AttemptKey) -> ToRecord | None:
     row = _only(session, _TO_RECORD, key)
     if row is None:
         return None
-    return ToRecord(*_parts(session, row), row.began_at, progress_from(row))
+    return ToRecord(*_parts(session, row), row.began_at, progress_from(row), row.now)
 
 
-def _only(session: Session, read: ReadUnderLock, key: AttemptKey) -> Row[Any] | None:
-    rows = read.rows(session, key.execution_id, of_attempt(key))
+def _only(session: Session, read: UnderLock, key: AttemptKey) -> Row[Any] | None:
+    rows = read.run(session, key.execution_id, of_attempt(key)).all()
     return rows[0] if rows else None
 
 

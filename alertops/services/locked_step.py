@@ -13,18 +13,19 @@ from alertops.models import Execution, Step
 from alertops.services.keys import StepKey
 from alertops.services.lock import planning_state
 from alertops.services.locked import EXECUTION_COLUMNS, STEP_COLUMNS, LockedExecution, LockedStep
-from alertops.services.under_lock import ReadUnderLock
+from alertops.services.under_lock import UnderLock
 
 _EXECUTION_WIDTH = len(EXECUTION_COLUMNS)
 _WIDTH = _EXECUTION_WIDTH + len(STEP_COLUMNS)
 
 # All steps: which of them have fired decides which comes next.
-_TO_FIRE = ReadUnderLock(
+_TO_FIRE = UnderLock(
+    "lock_and_read_to_fire",
     select(*EXECUTION_COLUMNS, *STEP_COLUMNS, func.clock_timestamp().label("now"))
     .select_from(Execution)
     .join(Step, Step.execution_id == Execution.id)
     .where(Execution.id == bindparam("key_execution"))
-    .order_by(Step.number)
+    .order_by(Step.number),
 )
 
 
@@ -38,7 +39,7 @@ class ToFire:
 
 def lock_to_fire(session: Session, key: StepKey) -> ToFire | None:
     """Lock the step's execution and read; None when there is no such step."""
-    rows = _TO_FIRE.rows(session, key.execution_id, {"key_execution": key.execution_id})
+    rows = _TO_FIRE.run(session, key.execution_id, {"key_execution": key.execution_id}).all()
     steps = [LockedStep(*row[_EXECUTION_WIDTH:_WIDTH]) for row in rows]
     step = next((step for step in steps if step.number == key.step), None)
     if step is None:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import structlog
 from sqlalchemy.orm import Session
 
-from alertops.db import database_now
 from alertops.escalation.decision import Reason
 from alertops.escalation.events import AttemptEnded
 from alertops.escalation.machine import decide
@@ -59,7 +58,7 @@ def record_outcome(session: Session, dispatcher: Dispatcher, claim: Claim, outco
         progress=seen.progress,
         not_before_seconds=outcome.not_before_seconds,
     )
-    decision = decide(seen.state, event, database_now(session))
+    decision = decide(seen.state, event, seen.now)
     # Not always as the send ended: what an earlier claim may have delivered is not called failed.
     ended_as = decision.ended_as or outcome.status
     if not transitions.end_attempt(session, key, claim.claimed, ended_as, outcome.detail):

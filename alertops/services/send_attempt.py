@@ -96,14 +96,16 @@ def _goes_on(execution: Execution, claim: Claim) -> bool:
 
 def _mark_transmit(session: Session, claim: Claim, *, needed_seconds: float) -> _Mark:
     """Commit that the message is about to go, unless it was answered or the lease runs out."""
-    execution = lock_execution(session, claim.key.execution_id)
-    if execution is not None and not _goes_on(execution, claim):
-        session.rollback()
-        return _Mark.ANSWERED
-    marked = execution is not None and transitions.mark_transmit(
-        session, claim.key, claim.claimed, needed_seconds
-    )
+    if not transitions.mark_transmit(session, claim.key, claim.claimed, needed_seconds):
+        return _why_not(session, claim)
     reach(Point.BEFORE_TRANSMIT_MARK, session)
     session.commit()
     reach(Point.AFTER_TRANSMIT_MARK, session)
-    return _Mark.GO if marked else _Mark.LOST
+    return _Mark.GO
+
+
+def _why_not(session: Session, claim: Claim) -> _Mark:
+    """Read under the lock that the mark took."""
+    execution = lock_execution(session, claim.key.execution_id)
+    session.rollback()
+    return _Mark.LOST if execution is None or _goes_on(execution, claim) else _Mark.ANSWERED

@@ -14,7 +14,7 @@ from alertops.services.keys import AttemptKey, StepKey
 from alertops.services.prepared import Prepared
 
 _COLUMNS = ("execution_id", "event", "step_number", "target_number", "attempt_number", "actor_id", "detail")
-_INSERT = Prepared(insert(cast(Table, TimelineEntry.__table__)), *_COLUMNS)
+_INSERT = Prepared("insert_timeline", insert(cast(Table, TimelineEntry.__table__)), *_COLUMNS)
 
 
 def tell(

@@ -14,10 +14,10 @@ _BROKER = (
 # leaves out of what it shows; the walls set three at once.
 _SETS_ONE = "length(query) - length(replace(query, 'set_config(', '')) = length('set_config(')"
 # Calls of this room alone; asking for them is a statement of another one.
-_STATEMENTS = f"""
+_STATEMENTS = rf"""
     SELECT coalesce(sum(calls), 0),
            coalesce(sum(calls) FILTER (WHERE query ILIKE '%%synchronous_commit%%' OR {_SETS_ONE}), 0),
-           coalesce(sum(rows) FILTER (WHERE query ILIKE 'SELECT%%'), 0),
+           coalesce(sum(rows) FILTER (WHERE query ~* '^(PREPARE \w+ AS )?SELECT'), 0),
            coalesce(sum(total_exec_time), 0)
     FROM pg_stat_statements WHERE dbid = (SELECT oid FROM pg_database WHERE datname = %s)
 """

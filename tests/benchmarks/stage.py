@@ -100,14 +100,15 @@ def open_stage(report: Report, root: Path = ROOT) -> Iterator[Stage]:
     stack.remove()
     with stack:
         try:
-            _count_statements(stack)
+            count_statements(stack)
             with MailSink() as sink:
                 yield Stage(stack, sink, report)
         finally:
             stack.remove()
 
 
-def _count_statements(stack: PrivateStack) -> None:
+def count_statements(stack: PrivateStack) -> None:
+    """From here on, once a database has the extension; Postgres is started again for it."""
     with autocommitting(stack.addresses.database_url.replace("+psycopg2", "", 1)) as session:
         session.cursor().execute("ALTER SYSTEM SET shared_preload_libraries = 'pg_stat_statements'")
     stack.postgres.stop()

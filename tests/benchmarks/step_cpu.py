@@ -3,7 +3,8 @@
 N alerts with one e-mail target each, from the start of the execution to the recorded outcome, on real
 servers. First in one thread, service by service; then a worker host gets N more, and the time that its two
 processes used is divided by N, so that Celery's part is in there. What else the machine does makes it more: a
-loop that never changes is measured beside it, and says by how much.
+loop that never changes is measured beside it, and says by how much. What Postgres had for the statements of
+the one thread, planning them and carrying them out, it says itself.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ from deploy.local.smtp_sink import SmtpSink
 from deploy.local.stack import Addresses, PrivateStack
 from tasks.publisher import ConfirmingPublisher
 from tests.api_environment import LINK_KEY
+from tests.benchmarks.stage import autocommitting, count_statements
 
 ROOT = Path(".local/bench-step")
 STEPS = 1_000
@@ -62,9 +64,11 @@ def main() -> None:
         with engine.connect() as connection:
             migrate(connection)
         engine.dispose()
+        count_statements(stack)
+        statements = _Statements(stack.addresses.database_url)
         # What is published here wakes nobody: this thread is the worker.
         elsewhere = Addresses(stack.addresses.database_url, stack.rabbitmq.create_vhost("elsewhere"))
-        alone = _alone(elsewhere, sink.port, steps)
+        alone = _alone(elsewhere, sink.port, steps) | statements.milliseconds(steps + WARM_UP)
         stack.rabbitmq.delete_vhost("elsewhere")
         worker = _worker(stack.addresses, sink.port, steps)
     console.print(_table(steps, alone, worker))
@@ -104,6 +108,24 @@ def _one(
     times.append(times[-1] + _yardstick())
     names = ("start", "fire", "send", "(yardstick)")
     return {name: after - before for name, before, after in zip(names, times[:-1], times[1:], strict=True)}
+
+
+class _Statements:
+    """What Postgres says of its statements, from here on."""
+
+    def __init__(self, database_url: str) -> None:
+        self._dsn = database_url.replace("+psycopg2", "", 1)
+        with autocommitting(self._dsn) as session, session.cursor() as cursor:
+            cursor.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
+            cursor.execute("ALTER SYSTEM SET pg_stat_statements.track_planning = on")
+            cursor.execute("SELECT pg_reload_conf(), pg_stat_statements_reset()")
+
+    def milliseconds(self, steps: int) -> dict[str, float]:
+        """Until now, for one of so many steps."""
+        with autocommitting(self._dsn) as session, session.cursor() as cursor:
+            cursor.execute("SELECT sum(total_plan_time), sum(total_exec_time) FROM pg_stat_statements")
+            planned, executed = cursor.fetchone() or (0.0, 0.0)
+        return {"Postgres plans": planned / steps, "Postgres carries out": executed / steps}
 
 
 def _yardstick() -> float:

@@ -74,11 +74,12 @@ class Plans:
     def note(self, _connection: Any, cursor: Any, sql: str, values: Any, *_: Any) -> None:
         # A lock and what is read under it are sent together.
         for statement in sql.split(";\n"):
-            if statement.lstrip().startswith(("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")):
+            if statement.lstrip().startswith(("SELECT", "INSERT", "UPDATE", "DELETE", "WITH", "EXECUTE")):
                 self._judge(cursor.connection, statement, values[0] if isinstance(values, list) else values)
 
     def _judge(self, connection: Any, sql: str, values: Any) -> None:
         plan = _explained(connection, sql, values)
+        sql = _whole(connection, sql)
         self.said.add(sql)
         through = {table for kind, table in scans(plan) if kind == "Seq Scan"} & GROWING
         if through:
@@ -99,6 +100,17 @@ def _explained(connection: Any, sql: str, values: Any) -> dict[str, Any]:
         cursor.execute("ROLLBACK TO SAVEPOINT explained")
         cursor.execute("RELEASE SAVEPOINT explained")
     return plan
+
+
+def _whole(connection: Any, sql: str) -> str:
+    """What a statement says that was prepared, and is called by its name."""
+    if not sql.startswith("EXECUTE"):
+        return sql
+    with connection.cursor() as cursor:
+        name = sql.removeprefix("EXECUTE ").partition("(")[0]
+        cursor.execute("SELECT statement FROM pg_prepared_statements WHERE name = %s", (name,))
+        text: str = cursor.fetchone()[0]
+        return text
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import func, select, update
@@ -17,6 +17,7 @@ from alertops.models import Execution, Step, TimelineEntry
 from alertops.services.acknowledge import acknowledge
 from alertops.services.claim_attempt import Claim, claim_attempt
 from alertops.services.keys import AttemptKey
+from alertops.services.locked_attempt import ToRecord, lock_to_record
 from alertops.services.operate import By
 from tests.integration.world import World, node
 
@@ -232,12 +233,13 @@ def test_an_outcome_is_kept_when_the_next_step_comes_due_while_it_is_recorded(
 ) -> None:
     execution = fired(world)
 
-    def just_before(session: Session) -> datetime:
+    def just_before(session: Session, key: AttemptKey) -> ToRecord | None:
         due_at = session.scalars(select(Step.due_at).where(Step.number == 2)).one()
-        return due_at - due_at.resolution
+        seen = lock_to_record(session, key)
+        return seen and replace(seen, now=due_at - due_at.resolution)
 
     # The decision is taken a moment before the second step is due, and applied a moment after.
-    monkeypatch.setattr("alertops.services.record_outcome.database_now", just_before)
+    monkeypatch.setattr("alertops.services.record_outcome.lock_to_record", just_before)
 
     def refuse_late(_: Notification) -> None:
         world.session.execute(update(Step).where(Step.number == 2).values(due_at=func.now()))

@@ -92,8 +92,8 @@ def test_firing_a_step(meter: Meter, world: World) -> None:
     cost, messages = meter.cost_of(meter.fire(_waiting(world)))
     # The firing, and the mark that two messages were published: the attempt's, and the next step's.
     assert (cost.commits, cost.flushes, messages) == (2, 1, 2)
-    assert cost.statements <= 9
-    assert cost.round_trips <= 12
+    assert cost.statements <= 8
+    assert cost.round_trips <= 11
     # How many of a handful the planner reads is its own choice; what grows with a history is far more.
     assert cost.rows_read <= 40
 
@@ -104,8 +104,8 @@ def test_sending_an_attempt(meter: Meter, world: World) -> None:
     cost, messages = meter.cost_of(meter.send(execution))
     # Claim, mark and outcome; the claim is on disk with the mark.
     assert (cost.commits, cost.flushes, messages) == (3, 2, 0)
-    assert cost.statements <= 11
-    assert cost.round_trips <= 15
+    assert cost.statements <= 10
+    assert cost.round_trips <= 13
     assert cost.rows_read <= 40
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -17,6 +18,7 @@ from alertops.models.api_key import Scope
 from alertops.services.access.actor import Program
 from alertops.services.access.api_key_text import ApiKeyText
 from alertops.services.accounts.open_session import Client
+from alertops.services.prepared import Prepared
 from alertops.services.teams.make_api_key import live
 
 _NOTED_EVERY = timedelta(minutes=1)
@@ -33,14 +35,14 @@ def authenticate_key(session: Session, text: str, client: Client) -> Program:
     found = _find(session, key) if key else None
     if not found:
         raise AuthenticationError("The key is not valid here.")
-    key_id, team_id, scopes, to_note = found
+    key_id, team_id, scopes, to_note = tuple(found)
     if to_note:
         _note_use(session, key_id)
     return Program(key_id, team_id, frozenset(map(Scope, scopes)), client)
 
 
-# Made once: to make it takes longer than to ask it.
-_FIND = (
+_FIND = Prepared(
+    "find_api_key",
     select(
         ApiKey.id,
         ApiKey.team_id,
@@ -48,14 +50,14 @@ _FIND = (
         or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at < func.clock_timestamp() - _NOTED_EVERY),
     )
     .join(Team, Team.id == ApiKey.team_id)
-    .where(ApiKey.hash == bindparam("shown"), live(), Team.deleted_at.is_(None))
+    .where(ApiKey.hash == bindparam("shown"), live(), Team.deleted_at.is_(None)),
 )
 
 
-def _find(session: Session, key: ApiKeyText) -> Row[UUID, UUID, list[str], bool] | None:
+def _find(session: Session, key: ApiKeyText) -> Row[Any] | None:
     """The key's row. One statement needs no transaction, and whoever waits later holds none."""
-    connection = session.connection(execution_options={"isolation_level": "AUTOCOMMIT"})
-    found = connection.execute(_FIND, {"shown": key.hash}).one_or_none()
+    session.connection(execution_options={"isolation_level": "AUTOCOMMIT"})
+    found = _FIND.run(session, {"shown": key.hash}).one_or_none()
     session.rollback()
     return found
 

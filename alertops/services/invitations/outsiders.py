@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import BindParameter, Select, String, bindparam, exists, func, literal, select
@@ -16,6 +17,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from alertops.models import Membership, Outsider, User
+from alertops.services.prepared import Prepared
 
 
 class Refusal(StrEnum):
@@ -49,7 +51,7 @@ class KnownOutsider(Standing):
     id: UUID
 
 
-def _standing() -> Select[*tuple[bool, UUID | None, datetime | None, datetime | None]]:
+def _standing() -> Select[*tuple[Any, ...]]:
     """One row, always: it is asked at each firing, so it is asked once, and made once."""
     team: BindParameter[UUID] = bindparam("team")
     folded = func.lower(bindparam("address", type_=String))
@@ -72,7 +74,7 @@ def _standing() -> Select[*tuple[bool, UUID | None, datetime | None, datetime | 
     )
 
 
-_STANDING = _standing()
+_STANDING = Prepared("read_standing", _standing())
 
 
 def outsider_of(session: Session, team_id: UUID, address: str) -> KnownOutsider | None:
@@ -87,10 +89,8 @@ def outsider_of(session: Session, team_id: UUID, address: str) -> KnownOutsider 
 
 def look_up_outsider(session: Session, team_id: UUID, address: str) -> Standing | None:
     """What the address has said, if anything, and nothing is written; None when it is a member's."""
-    is_member, id_, confirmed_at, stopped_at = session.execute(
-        _STANDING, {"team": team_id, "address": address}
-    ).one()
-    return None if is_member else Standing(id_, confirmed_at, stopped_at)
+    row = _STANDING.run(session, {"team": team_id, "address": address}).one()
+    return None if row.is_member else Standing(row.id, row.confirmed_at, row.stopped_at)
 
 
 def _insert(session: Session, team_id: UUID, address: str) -> KnownOutsider:

@@ -21,18 +21,20 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple, cast
 from uuid import UUID, uuid4
 
-from sqlalchemy import Interval, Table, bindparam, insert, update
+from sqlalchemy import ARRAY, Interval, Table, bindparam, func, insert, literal, select, update
 from sqlalchemy.orm import Session
 
 from alertops.db import UNFLUSHED
-from alertops.escalation.states import AttemptStatus
-from alertops.models import Attempt
+from alertops.escalation.states import AttemptStatus, ExecutionStatus
+from alertops.models import Attempt, Execution
 from alertops.services.keys import AttemptKey
 from alertops.services.parameters import of_attempt
 from alertops.services.prepared import Prepared
 from alertops.services.transitions.guarded import changed, now
+from alertops.services.under_lock import UnderLock
 
 _ATTEMPTS = cast(Table, Attempt.__table__)
+_EXECUTIONS = cast(Table, Execution.__table__)
 _OF_EXECUTION = _ATTEMPTS.c.execution_id == bindparam("key_execution")
 _IS = (
     _OF_EXECUTION
@@ -45,7 +47,32 @@ _SENDING = _ATTEMPTS.c.status == AttemptStatus.SENDING
 _SEEN = _ATTEMPTS.c.claim_number == bindparam("claim")
 _LEASE = _ATTEMPTS.c.lease_id.is_not_distinct_from(bindparam("lease"))
 
-_INSERT = insert(_ATTEMPTS)
+_COLUMNS = (
+    "execution_id",
+    "step_number",
+    "target_number",
+    "number",
+    "channel",
+    "address",
+    "outsider_id",
+    "user_id",
+    "due_at",
+    "may_repeat",
+)
+
+
+def _insert_all() -> Prepared:
+    """Any number of rows in one statement: a parameter is the list of a column's values."""
+    arrays = [bindparam(name, type_=ARRAY(_ATTEMPTS.c[name].type)) for name in _COLUMNS]
+    rows = func.unnest(*arrays).table_valued(*_COLUMNS).render_derived("new")
+    status = literal(AttemptStatus.SCHEDULED).label("status")
+    return Prepared(
+        "insert_attempts",
+        insert(_ATTEMPTS).from_select([*_COLUMNS, "status"], select(*rows.c, status)),
+    )
+
+
+_INSERT = _insert_all()
 _CANCEL_SCHEDULED = (
     update(_ATTEMPTS)
     .where(_OF_EXECUTION, _SCHEDULED)
@@ -54,6 +81,7 @@ _CANCEL_SCHEDULED = (
 _DUE = _SCHEDULED & (_ATTEMPTS.c.due_at <= now())
 _ABANDONED = _SENDING & (_ATTEMPTS.c.lease_until <= now())
 _CLAIM = Prepared(
+    "claim_attempt",
     update(_ATTEMPTS)
     .where(_IS, _SEEN, _DUE | _ABANDONED)
     .values(
@@ -66,19 +94,31 @@ _CLAIM = Prepared(
         # A lost lease is a new loss, whatever the wait before it was.
         recovery_count=0,
     )
-    .returning(UNFLUSHED)
+    .returning(UNFLUSHED),
 )
-_MARK_TRANSMIT = Prepared(
+_GOES_ON = (
+    (_EXECUTIONS.c.id == _ATTEMPTS.c.execution_id)
+    & (_EXECUTIONS.c.status == ExecutionStatus.RUNNING)
+    & (_EXECUTIONS.c.first_step <= bindparam("key_step"))
+)
+_MARK_TRANSMIT = UnderLock(
+    "lock_and_mark_transmit",
     update(_ATTEMPTS)
     .where(
-        _IS, _SENDING, _SEEN, _LEASE, _ATTEMPTS.c.lease_until >= now() + bindparam("needed", type_=Interval)
+        _IS,
+        _SENDING,
+        _SEEN,
+        _LEASE,
+        _ATTEMPTS.c.lease_until >= now() + bindparam("needed", type_=Interval),
+        _GOES_ON,
     )
-    .values(transmit_at=now())
+    .values(transmit_at=now()),
 )
 _END = Prepared(
+    "end_attempt",
     update(_ATTEMPTS)
     .where(_IS, _SCHEDULED | _SENDING, _SEEN, _LEASE)
-    .values(status=bindparam("outcome"), finished_at=now(), detail=bindparam("said"))
+    .values(status=bindparam("outcome"), finished_at=now(), detail=bindparam("said")),
 )
 
 
@@ -104,7 +144,8 @@ class Claimed(NamedTuple):
 
 def insert_attempts(session: Session, attempts: Sequence[NewAttempt]) -> None:
     """(nothing) -> scheduled; there is at least one."""
-    session.execute(_INSERT, [_row(attempt) for attempt in attempts])
+    columns = zip(*(_row(attempt) for attempt in attempts), strict=True)
+    _INSERT.run(session, {name: list(cells) for name, cells in zip(_COLUMNS, columns, strict=True)})
 
 
 def cancel_scheduled_attempts(session: Session, execution_id: UUID) -> None:
@@ -131,9 +172,12 @@ def claim_attempt(
 
 
 def mark_transmit(session: Session, key: AttemptKey, claimed: Claimed, needed_seconds: float) -> bool:
-    """sending under this claim, with enough of the lease left -> about to be transmitted."""
-    needed = timedelta(seconds=needed_seconds)
-    return changed(session, _MARK_TRANSMIT, of_attempt(key) | _fence(claimed) | {"needed": needed})
+    """sending under this claim, with enough of the lease left -> about to be transmitted.
+
+    Only while nobody has answered, or handed the execution to others; locks it, in the same round trip.
+    """
+    values = of_attempt(key) | _fence(claimed) | {"needed": timedelta(seconds=needed_seconds)}
+    return _MARK_TRANSMIT.run(session, key.execution_id, values).rowcount == 1
 
 
 def end_attempt(
@@ -147,17 +191,14 @@ def _fence(claimed: Claimed) -> dict[str, Any]:
     return {"claim": claimed.number, "lease": claimed.lease_id}
 
 
-def _row(attempt: NewAttempt) -> dict[str, Any]:
-    return {
-        "execution_id": attempt.key.execution_id,
-        "step_number": attempt.key.step,
-        "target_number": attempt.key.target,
-        "number": attempt.key.attempt,
-        "channel": attempt.channel,
-        "address": attempt.address,
-        "outsider_id": attempt.outsider_id,
-        "user_id": attempt.user_id,
-        "status": AttemptStatus.SCHEDULED,
-        "due_at": attempt.due_at,
-        "may_repeat": attempt.may_repeat,
-    }
+def _row(attempt: NewAttempt) -> tuple[Any, ...]:
+    """The values of `_COLUMNS`."""
+    return (
+        *attempt.key,
+        attempt.channel,
+        attempt.address,
+        attempt.outsider_id,
+        attempt.user_id,
+        attempt.due_at,
+        attempt.may_repeat,
+    )

@@ -12,11 +12,12 @@ from enum import Enum
 from functools import cache
 from typing import Any, cast
 
-from sqlalchemy import ARRAY, Select, Table, Update, and_, bindparam, func, select, update
+from sqlalchemy import ARRAY, Table, Update, and_, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from alertops.db import UNFLUSHED
 from alertops.models import Attempt, Letter, Step, Timer
+from alertops.services.prepared import Prepared
 
 
 class Kind(Enum):
@@ -50,13 +51,15 @@ def mark_dispatched(session: Session, keys: Keys, at: datetime, *, recovering: b
     for kind, rows in keys.items():
         columns = zip(kind.key, zip(*rows, strict=True), strict=True)
         values |= {kind.parameter(column): list(cells) for column, cells in columns}
-    session.execute(_marking(tuple(keys)), values)
+    _marking(tuple(keys)).run(session, values)
 
 
 @cache
-def _marking(kinds: tuple[Kind, ...]) -> Select[Any]:
+def _marking(kinds: tuple[Kind, ...]) -> Prepared:
     """All kinds in one statement. It is made once: that takes longer than to run it for one row."""
-    return select(UNFLUSHED).add_cte(*(_marking_one(kind).cte(f"marked_{kind.name}") for kind in kinds))
+    marks = [_marking_one(kind).cte(f"marked_{kind.name}") for kind in kinds]
+    name = "_".join(["mark", *(kind.name.lower() for kind in kinds)])
+    return Prepared(name, select(UNFLUSHED).add_cte(*marks))
 
 
 def _marking_one(kind: Kind) -> Update:

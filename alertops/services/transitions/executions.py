@@ -19,18 +19,21 @@ _EXECUTIONS = cast(Table, Execution.__table__)
 _ENDS = (ExecutionStatus.RESOLVED, ExecutionStatus.CANCELLED, ExecutionStatus.EXHAUSTED)
 
 
-def _moving(**values: Any) -> Prepared:
+def _moving(name: str, **values: Any) -> Prepared:
     columns = _EXECUTIONS.c
     return Prepared(
+        name,
         update(_EXECUTIONS)
         .where(columns.id == bindparam("key_execution"), columns.status == bindparam("came_from"))
-        .values(status=bindparam("to"), snoozed_until=bindparam("until"), **values)
+        .values(status=bindparam("to"), snoozed_until=bindparam("until"), **values),
     )
 
 
-_END = _moving(ended_at=now())
-_ACKNOWLEDGE = _moving(ended_at=None, acknowledged_at=now(), acknowledged_by=bindparam("actor"))
-_OTHER_MOVE = _moving(ended_at=None, acknowledged_at=None, acknowledged_by=None)
+_END = _moving("end_execution", ended_at=now())
+_ACKNOWLEDGE = _moving(
+    "acknowledge_execution", ended_at=None, acknowledged_at=now(), acknowledged_by=bindparam("actor")
+)
+_OTHER_MOVE = _moving("move_execution", ended_at=None, acknowledged_at=None, acknowledged_by=None)
 
 
 def move_execution(

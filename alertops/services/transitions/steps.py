@@ -29,9 +29,44 @@ _IS = _OF_EXECUTION & (_STEPS.c.number == bindparam("key_step"))
 _WAITING = _STEPS.c.status == StepStatus.WAITING
 _DUE = _STEPS.c.due_at <= now()
 
-_INSERT = insert(_STEPS)
-_FIRE = Prepared(update(_STEPS).where(_IS, _WAITING, _DUE).values(status=StepStatus.FIRED, fired_at=now()))
-_CANCEL = Prepared(update(_STEPS).where(_IS, _WAITING).values(status=StepStatus.CANCELLED))
+_COLUMNS = (
+    "execution_id",
+    "number",
+    "round",
+    "node_index",
+    "node_id",
+    "node_name",
+    "revision_number",
+    "status",
+    "planned_at",
+    "due_at",
+)
+
+_INSERT = Prepared("insert_step", insert(_STEPS), *_COLUMNS)
+_FIRE = Prepared(
+    "fire_step", update(_STEPS).where(_IS, _WAITING, _DUE).values(status=StepStatus.FIRED, fired_at=now())
+)
+_BRING_FORWARD = Prepared(
+    "bring_step_forward",
+    update(_STEPS)
+    .where(_IS, _WAITING)
+    .values(
+        due_at=func.least(_STEPS.c.due_at, bindparam("earlier", type_=_STEPS.c.due_at.type)),
+        dispatched_at=None,
+        recovery_count=0,
+    ),
+)
+_REPLANNED = ("round", "node_index", "node_id", "node_name", "revision_number", "planned_at", "due_at")
+_REPLAN = Prepared(
+    "replan_step",
+    update(_STEPS)
+    .where(_IS, _WAITING)
+    .values(
+        {name: bindparam(f"new_{name}", type_=_STEPS.c[name].type) for name in _REPLANNED}
+        | {"dispatched_at": None, "recovery_count": 0}
+    ),
+)
+_CANCEL = Prepared("cancel_step", update(_STEPS).where(_IS, _WAITING).values(status=StepStatus.CANCELLED))
 _CANCEL_ALL = update(_STEPS).where(_OF_EXECUTION, _WAITING).values(status=StepStatus.CANCELLED)
 
 
@@ -51,29 +86,23 @@ def insert_step(
         "planned_at": planned.due_at,
         "due_at": planned.due_at,
     }
-    session.execute(_INSERT, row)
+    _INSERT.run(session, row)
 
 
 def replan_step(
     session: Session, planned: PlannedStep, due_at: datetime, execution_id: UUID, revision_number: int | None
 ) -> bool:
     """waiting -> waiting for another node, or another time. The message under way finds what is here then."""
-    statement = (
-        update(_STEPS)
-        .where(_IS, _WAITING)
-        .values(
-            round=planned.round,
-            node_index=planned.node_index,
-            node_id=planned.node_id,
-            node_name=planned.node_name,
-            revision_number=revision_number,
-            planned_at=planned.due_at,
-            due_at=due_at,
-            dispatched_at=None,
-            recovery_count=0,
-        )
-    )
-    return changed(session, Prepared(statement), of_step(StepKey(execution_id, planned.number)))
+    values = {
+        "new_round": planned.round,
+        "new_node_index": planned.node_index,
+        "new_node_id": planned.node_id,
+        "new_node_name": planned.node_name,
+        "new_revision_number": revision_number,
+        "new_planned_at": planned.due_at,
+        "new_due_at": due_at,
+    }
+    return changed(session, _REPLAN, of_step(StepKey(execution_id, planned.number)) | values)
 
 
 def fire_step(session: Session, key: StepKey) -> bool:
@@ -83,12 +112,7 @@ def fire_step(session: Session, key: StepKey) -> bool:
 
 def bring_step_forward(session: Session, key: StepKey, due_at: datetime) -> bool:
     """waiting -> waiting and due then, unless it is due before. The message under way finds it fired."""
-    statement = (
-        update(_STEPS)
-        .where(_IS, _WAITING)
-        .values(due_at=func.least(_STEPS.c.due_at, due_at), dispatched_at=None, recovery_count=0)
-    )
-    return changed(session, Prepared(statement), of_step(key))
+    return changed(session, _BRING_FORWARD, of_step(key) | {"earlier": due_at})
 
 
 def cancel_waiting_steps(session: Session, execution_id: UUID) -> None:

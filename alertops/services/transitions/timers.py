@@ -27,9 +27,10 @@ _OF_EXECUTION = _TIMERS.c.execution_id == bindparam("key_execution")
 _WAITING = _TIMERS.c.status == TimerStatus.WAITING
 
 _FIRE = Prepared(
+    "fire_timer",
     update(_TIMERS)
     .where(_OF_EXECUTION, _TIMERS.c.number == bindparam("key_number"), _WAITING, _TIMERS.c.due_at <= now())
-    .values(status=TimerStatus.FIRED, fired_at=now())
+    .values(status=TimerStatus.FIRED, fired_at=now()),
 )
 
 
