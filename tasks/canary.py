@@ -15,6 +15,7 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+from celery import bootsteps
 from celery.concurrency.thread import TaskPool
 from celery.signals import task_prerun, worker_ready
 from celery.worker.control import inspect_command
@@ -45,6 +46,21 @@ def watch(sender: Any = None, **_: Any) -> None:
     _hearing.listen_to(sender.app.amqp.queues.consume_from)
     begun = Watch(_hearing, sender.pool, here.publisher, leave_seconds=here.timing.lease)
     threading.Thread(target=begun.run, args=(interval,), name="canary", daemon=True).start()
+
+
+class Reconnecting(bootsteps.StartStopStep):
+    """Tells when the connection is lost, and when the queues are consumed again."""
+
+    requires = ("celery.worker.consumer.tasks:Tasks",)
+
+    def start(self, _parent: Any) -> None:
+        _hearing.consumes()
+
+    def stop(self, _parent: Any) -> None:
+        _hearing.reconnects()
+
+
+app.steps["consumer"].add(Reconnecting)
 
 
 @task_prerun.connect

@@ -9,6 +9,8 @@ hears something, whoever sent it::
        └───────────────────────anything is heard───────────────────────┘
 
 A canary that the broker did not take says nothing: then it is the broker that is away, not the worker's ear.
+Nor does one that is sent while the worker takes up its queues again after that: the sender may find the
+broker before the consumer does. But that has its time.
 """
 
 from __future__ import annotations
@@ -20,6 +22,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 MISSED_UNTIL_DEAF = 3
+# To find the broker again takes a worker 2 s, to declare everything a few hundred ms; on a host that starts
+# many at once, several times that.
+RECONNECTING_SECONDS = 30.0
 
 
 class Heard(NamedTuple):
@@ -47,6 +52,7 @@ class Hearing:
         self._clock = clock
         self._lock = threading.Lock()
         self._ears: dict[str, _Ear] = {}
+        self._patient_until = self._clock()
 
     def listen_to(self, queues: Iterable[str]) -> None:
         """From now on, to these. Until then nothing is heard, and nothing missed."""
@@ -59,6 +65,18 @@ class Hearing:
 
     def now(self) -> float:
         return self._clock()
+
+    def reconnects(self) -> None:
+        """The connection was lost; the worker looks for its broker."""
+        with self._lock:
+            self._patient_until = self._clock() + RECONNECTING_SECONDS
+
+    def consumes(self) -> None:
+        """It has its queues again; what was missed before was for want of the connection."""
+        with self._lock:
+            self._patient_until = self._clock()
+            for ear in self._ears.values():
+                ear.missed = 0
 
     def heard(self, routing_key: str) -> None:
         """A message with this routing key has begun to run.
@@ -74,7 +92,7 @@ class Hearing:
         """The broker took a canary for this queue, which was sent at `at`; it may be here already."""
         with self._lock:
             ear = self._ears[queue]
-            if ear.heard_at <= at:
+            if ear.heard_at <= at and self._patient_until <= at:
                 ear.missed += 1
 
     def report(self) -> list[Heard]:

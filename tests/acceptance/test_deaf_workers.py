@@ -109,5 +109,8 @@ def test_a_worker_that_cannot_reach_the_broker_is_not_deaf(
     broker: Broker = celery_setup.broker
     broker.kill()
     broker.start()
-    until(lambda: workers(*before).exit_code == 0, within=30, what="all workers")
+    try:
+        until(lambda: workers(*before).exit_code == 0, within=30, what="all workers")
+    except AssertionError as error:
+        raise AssertionError(f"{error}: {workers(*before).output}") from error
     assert {service.name: service.pid for service in fleet.workers} == before

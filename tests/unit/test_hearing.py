@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tasks.hearing import MISSED_UNTIL_DEAF, Heard, Hearing
+from tasks.hearing import MISSED_UNTIL_DEAF, RECONNECTING_SECONDS, Heard, Hearing
 
 
 class Clock:
@@ -81,3 +81,21 @@ def test_before_it_listens_a_worker_misses_nothing(clock: Clock) -> None:
     hearing = Hearing(clock)
     hearing.heard("fire")
     assert hearing.report() == []
+
+
+def test_a_worker_that_takes_up_its_queues_again_is_not_deaf(hearing: Hearing, clock: Clock) -> None:
+    send(hearing, clock, "fire", 2)
+    hearing.reconnects()
+    send(hearing, clock, "fire", 3)
+    assert not of(hearing, "fire").deaf
+    hearing.consumes()
+    assert of(hearing, "fire").missed == 0
+    send(hearing, clock, "fire", MISSED_UNTIL_DEAF)
+    assert of(hearing, "fire").deaf
+
+
+def test_taking_up_its_queues_again_has_its_time(hearing: Hearing, clock: Clock) -> None:
+    hearing.reconnects()
+    clock.now += RECONNECTING_SECONDS
+    send(hearing, clock, "fire", MISSED_UNTIL_DEAF)
+    assert of(hearing, "fire").deaf
