@@ -61,6 +61,7 @@ imports = (
     "tasks.canary",
     "tasks.fire_step",
     "tasks.fire_timer",
+    "tasks.check_heartbeat",
     "tasks.send_attempt",
     "tasks.send_letter",
     "tasks.recover",

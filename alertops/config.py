@@ -184,6 +184,11 @@ def read_settings(environment: Environment, build: Callable[[Settings], T]) -> T
     )
 
 
+def read_alert_limit(environment: Environment) -> float:
+    """How many executions a team may open a minute; 0 is no limit."""
+    return environment.number("ALERTOPS_TEAM_ALERTS_PER_MINUTE", 6000, low=0, high=1_000_000)
+
+
 def read_secrets_keys(environment: Environment) -> tuple[str, ...]:
     """The keys that seal stored secrets, newest first; what is wrong with them is said."""
     keys = environment.listed(KEYS_VARIABLE)

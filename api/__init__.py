@@ -53,6 +53,7 @@ from api.views import (
     flows,
     gone_webhooks,
     health,
+    heartbeats,
     integrations,
     invitations,
     maintenance,
@@ -69,7 +70,7 @@ from api.views import (
     teams,
     webhook_secrets,
 )
-from api.views.intake import pagerduty, webhooks
+from api.views.intake import pagerduty, pings, webhooks
 
 # One blueprint for each noun, in the order of the description.
 BLUEPRINTS = (
@@ -92,8 +93,10 @@ BLUEPRINTS = (
     operations.blueprint,
     maintenance.blueprint,
     integrations.blueprint,
+    heartbeats.blueprint,
     pagerduty.blueprint,
     webhooks.blueprint,
+    pings.blueprint,
     invitations.blueprint,
     received_invitations.blueprint,
     received_invitations.own,

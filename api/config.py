@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from alertops.config import Environment, Settings, read_settings
+from alertops.config import Environment, Settings, read_alert_limit, read_settings
 from alertops.errors import SigningKeysError
 from alertops.signing_keys import KeyRing, read_keys
 
@@ -42,7 +42,7 @@ def load_api_settings(variables: Mapping[str, str] | None = None) -> ApiSettings
         "ALERTOPS_REFRESH_TOKEN_SECONDS", 30 * 24 * 3600, low=3600, high=365 * 24 * 3600
     )
     proxies = environment.number("ALERTOPS_TRUSTED_PROXIES", 0, low=0, high=10)
-    alerts = environment.number("ALERTOPS_TEAM_ALERTS_PER_MINUTE", 6000, low=0, high=1_000_000)
+    alerts = read_alert_limit(environment)
     return read_settings(
         environment, lambda core: ApiSettings(core, keys(), int(access), int(refresh), int(proxies), alerts)
     )
@@ -75,6 +75,7 @@ def flask_config(settings: ApiSettings) -> dict[str, Any]:
         "JWT_TOKEN_LOCATION": ["headers"],
         "JWT_ACCESS_TOKEN_EXPIRES": timedelta(seconds=settings.access_token_seconds),
         "TEAM_ALERTS_PER_MINUTE": settings.team_alerts_per_minute,
+        "PUBLIC_URL": settings.core.public_url,
         "CONFIRM_OUTSIDERS": settings.core.confirm_outsiders,
         "REFRESH_TOKEN_LIFETIME": timedelta(seconds=settings.refresh_token_seconds),
     }

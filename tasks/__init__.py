@@ -12,6 +12,7 @@ gathering.py    a batch is written to the socket in a few large pieces
 depths.py       how many messages wait in each queue, for recovery and for /metrics
 fire_step.py    thin tasks: take a key, call one service
 fire_timer.py
+check_heartbeat.py
 send_attempt.py
 send_letter.py
 recover.py

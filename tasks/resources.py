@@ -14,9 +14,10 @@ from alertops.channels.base import Channel
 from alertops.channels.email import EmailChannel
 from alertops.channels.mailer import Mailer
 from alertops.channels.webhook import WebhookChannel
-from alertops.config import Timing, load_settings
+from alertops.config import Environment, Timing, read_alert_limit, read_settings
 from alertops.db import session_factory
 from alertops.secret_box import SecretBox
+from alertops.services.alert_limit import AlertLimit
 from alertops.services.dispatch import Dispatcher
 from alertops.services.lanes import is_bulk
 from alertops.services.letters.send_letter import Post
@@ -32,6 +33,8 @@ class Resources:
     channels: Mapping[str, Channel]
     post: Post
     timing: Timing
+    # Of what a silent job starts; each process that starts executions counts for itself, and asks the others.
+    alert_limit: AlertLimit
     confirm_outsiders: bool
 
     def dispatcher_of(self, request: Any) -> Dispatcher:
@@ -43,7 +46,9 @@ class Resources:
 @cache
 def resources() -> Resources:
     """Opened at the first use, in the process that uses it: nothing here may cross a fork."""
-    settings = load_settings()
+    environment = Environment()
+    alerts_per_minute = read_alert_limit(environment)
+    settings = read_settings(environment, lambda settings: settings)
     mailer = Mailer(settings.smtp)
     webhook = WebhookChannel(settings.webhooks, settings.public_url, SecretBox(settings.secrets_keys))
     email = EmailChannel(mailer, AnswerLinks(settings.public_url, settings.link_keys))
@@ -55,5 +60,6 @@ def resources() -> Resources:
         channels={email.name: email, webhook.name: webhook},
         post=Post(mailer, settings.public_url),
         timing=settings.timing,
+        alert_limit=AlertLimit(alerts_per_minute),
         confirm_outsiders=settings.confirm_outsiders,
     )

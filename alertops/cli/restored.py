@@ -55,5 +55,6 @@ def restored(database_url: str, *, confirm_outsiders: bool) -> None:
         sessions.kw["bind"].dispose()
     click.echo(
         f"{done.executions:,} executions caught up with: {done.fired:,} steps and timers fired,"
-        f" {done.sends:,} sends and {done.letters:,} letters may have been made before. Workers may start."
+        f" {done.sends:,} sends and {done.letters:,} letters may have been made before;"
+        f" {done.heartbeats:,} heartbeats are due a period from now. Workers may start."
     )

@@ -8,6 +8,7 @@ from alertops.models.contact_methods import ContactMethods
 from alertops.models.execution import Execution, Step
 from alertops.models.flow import Flow, FlowNode, FlowRevision
 from alertops.models.gone_webhook import GoneWebhook
+from alertops.models.heartbeat import Heartbeat
 from alertops.models.integration import Change, Integration
 from alertops.models.invitation import Invitation
 from alertops.models.letter import Letter, MailToken
@@ -35,6 +36,7 @@ __all__ = [
     "FlowNode",
     "FlowRevision",
     "GoneWebhook",
+    "Heartbeat",
     "Integration",
     "Invitation",
     "Letter",

@@ -31,8 +31,12 @@ Beside it, each with a page of its own:
     invitations/         people who are not in a team, or not yet
     accounts/            people's own accounts
     letters/             mails about accounts and teams
+    integrations/        ways in for monitoring systems; intake/: what they bring
+    heartbeats/          jobs that ping, and start a flow when they do not
+    maintenance/         times in which nobody is told
 
 Lock order, everywhere: the execution row first, in a statement of its own, then steps, then attempts.
-Before them, where they are locked: the account's row, the team's, then the flow's or the invitation's.
+Before them, where they are locked: the account's row, the team's, a heartbeat's, then the flow's or the
+invitation's.
 No lock is held during network I/O.
 """

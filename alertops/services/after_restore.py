@@ -6,6 +6,8 @@
         a timer or a step ─▶ fires, as a worker would fire it; what follows from it may be due, too
         an attempt        ─▶ as if its sender had been lost just after it marked that it transmits
 
+A heartbeat that is watched is due a whole period from now: its pings since then are not remembered either.
+
 So from there on all goes the way that it goes when a sender dies at the worst moment: the attempt is sent
 again under the same key, and says that it may be a repeat, or it is held as unknown; the node says which.
 
@@ -25,7 +27,8 @@ from sqlalchemy.orm import Session
 from alertops.errors import ConflictError
 from alertops.escalation.decision import Reason
 from alertops.escalation.states import UNFINISHED, AttemptStatus, StepStatus, TimerStatus
-from alertops.models import Attempt, BrokerEpoch, Letter, Step, Timer
+from alertops.models import Attempt, BrokerEpoch, Heartbeat, Letter, Step, Timer
+from alertops.models.heartbeat import HeartbeatStatus
 from alertops.services.dispatch import Dispatcher, Message
 from alertops.services.fire_step import fire_step
 from alertops.services.fire_timer import fire_timer
@@ -49,6 +52,7 @@ class Doubted:
     fired: int = 0
     sends: int = 0
     letters: int = 0
+    heartbeats: int = 0
 
 
 @dataclass
@@ -75,6 +79,7 @@ def doubt_what_came_due(session: Session, *, confirmed_only: bool) -> Iterator[D
         done.executions += 1
         yield done
     done.letters = _doubt_letters(session)
+    done.heartbeats = _expect_pings_from_now(session)
     _begin_epoch(session)
     yield done
 
@@ -167,6 +172,20 @@ def _doubt_letters(session: Session) -> int:
         update(Letter)
         .where(Letter.status.in_(UNFINISHED), Letter.due_at <= _now(), ~Letter.may_repeat)
         .values(may_repeat=True),
+        execution_options=_QUICK,
+    )
+    session.commit()
+    return result.rowcount
+
+
+def _expect_pings_from_now(session: Session) -> int:
+    """Nobody is called silent for pings that the backup does not have. Recovery sends the wake-ups."""
+    due_at = _now() + func.make_interval(0, 0, 0, 0, 0, 0, Heartbeat.every_seconds + Heartbeat.grace_seconds)
+    wake = {"wake_number": Heartbeat.wake_number + 1, "wake_at": due_at, "wake_set_at": _now()}
+    result: CursorResult[Any] = session.execute(  # type: ignore[assignment]  # an UPDATE gives a cursor's result
+        update(Heartbeat)
+        .where(Heartbeat.status == HeartbeatStatus.UP)
+        .values(due_at=due_at, dispatched_at=None, recovery_count=0, **wake),
         execution_options=_QUICK,
     )
     session.commit()

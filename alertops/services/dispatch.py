@@ -20,12 +20,13 @@ from alertops.db import Moment, database_now
 from alertops.errors import BrokerUnavailableError
 from alertops.faults import Point, reach
 from alertops.services import transitions
-from alertops.services.keys import AttemptKey, StepKey, TimerKey
+from alertops.services.keys import AttemptKey, HeartbeatKey, StepKey, TimerKey
 from alertops.services.lanes import BULK, Shares
 from alertops.services.transitions import Kind
 
 FIRE_STEP = "alertops.fire_step"
 FIRE_TIMER = "alertops.fire_timer"
+CHECK_HEARTBEAT = "alertops.check_heartbeat"
 SEND_ATTEMPT = "alertops.send_attempt"
 SEND_LETTER = "alertops.send_letter"
 # The queues that they wait in; a channel's name follows the prefix.
@@ -69,7 +70,15 @@ class LetterWakeUp:
     due_at: datetime
 
 
-WakeUp = StepWakeUp | TimerWakeUp | AttemptWakeUp | LetterWakeUp
+@dataclass(frozen=True)
+class HeartbeatWakeUp:
+    """Wake somebody to look whether this job has pinged."""
+
+    key: HeartbeatKey
+    due_at: datetime
+
+
+WakeUp = StepWakeUp | TimerWakeUp | AttemptWakeUp | LetterWakeUp | HeartbeatWakeUp
 
 
 @dataclass(frozen=True)
@@ -173,6 +182,8 @@ def _keys(wake_ups: Sequence[WakeUp]) -> transitions.Keys:
                 keys.setdefault(Kind.TIMERS, []).append(key)
             case LetterWakeUp(letter_id):
                 keys.setdefault(Kind.LETTERS, []).append((letter_id,))
+            case HeartbeatWakeUp(key):
+                keys.setdefault(Kind.HEARTBEATS, []).append(key)
     # In one order, whatever came first: the statement for these kinds is made once.
     return dict(sorted(keys.items(), key=lambda item: item[0].name))
 
@@ -190,3 +201,5 @@ def _message(wake_up: WakeUp, now: datetime, *, bulk: bool) -> Message:
             return Message(SEND_ATTEMPT, (str(key.execution_id), *key[1:]), queue, delay)
         case LetterWakeUp(letter_id):
             return Message(SEND_LETTER, (str(letter_id),), LETTER_QUEUE, delay)
+        case HeartbeatWakeUp(key):
+            return Message(CHECK_HEARTBEAT, (str(key.heartbeat_id), key.wake), FIRE_QUEUE + lane, delay)

@@ -23,6 +23,13 @@ class TimerKey(NamedTuple):
     number: int
 
 
+class HeartbeatKey(NamedTuple):
+    """One look at whether a job has pinged."""
+
+    heartbeat_id: UUID
+    wake: int
+
+
 class AttemptKey(NamedTuple):
     """One try at one target of a step."""
 

@@ -22,6 +22,7 @@ from alertops.models import (
     Flow,
     FlowRevision,
     GoneWebhook,
+    Heartbeat,
     Integration,
     Invitation,
     MaintenanceWindow,
@@ -148,6 +149,15 @@ def integrations_of(
     """The team's integrations, newest first, those too that were revoked."""
     query = select(Integration).where(Integration.team_id == team_id)
     return _newest_first(session, query, Integration, after, limit)
+
+
+def heartbeats_of(
+    session: Session, team_id: UUID, *, limit: int, after: Place | None = None
+) -> Page[Heartbeat, Place]:
+    """The team's heartbeats, newest first."""
+    return _newest_first(
+        session, select(Heartbeat).where(Heartbeat.team_id == team_id), Heartbeat, after, limit
+    )
 
 
 def changes_of(

@@ -30,7 +30,8 @@ from alertops.db import database_now
 from alertops.errors import BrokerUnavailableError
 from alertops.escalation.states import AttemptStatus, StepStatus, TimerStatus
 from alertops.faults import Point, reach
-from alertops.models import Attempt, Execution, Letter, Step, Timer
+from alertops.models import Attempt, Execution, Heartbeat, Letter, Step, Timer
+from alertops.models.heartbeat import HeartbeatStatus
 from alertops.services.backlog import ReadyMessages, short_queues
 from alertops.services.broker_epoch import BrokerMarker, enter_epoch, finish_filling
 from alertops.services.dispatch import (
@@ -39,12 +40,13 @@ from alertops.services.dispatch import (
     SEND_QUEUES,
     AttemptWakeUp,
     Dispatcher,
+    HeartbeatWakeUp,
     LetterWakeUp,
     StepWakeUp,
     TimerWakeUp,
     WakeUp,
 )
-from alertops.services.keys import AttemptKey, StepKey, TimerKey
+from alertops.services.keys import AttemptKey, HeartbeatKey, StepKey, TimerKey
 from alertops.services.lanes import crowding
 from alertops.services.recovery_record import count_recovered, record_run
 
@@ -125,7 +127,7 @@ def _fill_emptied_broker(run: _Run, marker: BrokerMarker) -> None:
         log.warning("epoch_unknown", error=str(error), next="the next run asks again")
 
 
-_Waiting = type[Step] | type[Attempt] | type[Timer] | type[Letter]
+_Waiting = type[Step] | type[Attempt] | type[Timer] | type[Letter] | type[Heartbeat]
 
 
 @dataclass(frozen=True)
@@ -202,14 +204,15 @@ def _pages(session: Session, search: _Search) -> Iterator[list[_Found]]:
 
 def _waiting(since: datetime) -> list[_Search]:
     """All that waits and was not dispatched since then. Attempts first: their steps came due before."""
-    scheduled, waiting, timed, written = (
+    scheduled, waiting, timed, watched, written = (
         or_(table.dispatched_at.is_(None), table.dispatched_at < since)
-        for table in (Attempt, Step, Timer, Letter)
+        for table in (Attempt, Step, Timer, Heartbeat, Letter)
     )
     return [
         _attempts(Loss.BROKER_EMPTIED, scheduled),
         _steps(Loss.BROKER_EMPTIED, waiting),
         _timers(Loss.BROKER_EMPTIED, timed),
+        _heartbeats(Loss.BROKER_EMPTIED, watched),
         _letters(Loss.BROKER_EMPTIED, written),
     ]
 
@@ -232,6 +235,12 @@ def _lost(grace: float, short: Collection[str]) -> list[_Search]:
         _timers(
             Loss.OVERDUE,
             Timer.dispatched_at.is_not(None) & _overdue(Timer, Timer.due_at, grace, no_steps_wait),
+        ),
+        _heartbeats(Loss.NEVER_DISPATCHED, _wake_never_dispatched(grace)),
+        _heartbeats(
+            Loss.OVERDUE,
+            Heartbeat.dispatched_at.is_not(None)
+            & _overdue(Heartbeat, Heartbeat.wake_at, grace, no_steps_wait),
         ),
         # Alerts come first; nobody is woken at night by a letter.
         _letters(Loss.NEVER_DISPATCHED, _never_dispatched(Letter, grace)),
@@ -262,6 +271,15 @@ def _timers(reason: Loss, lost: ColumnElement[bool]) -> _Search:
     query = _with_team(select(*key), Timer).where(Timer.status == TimerStatus.WAITING, lost)
     return _Search(
         reason, query, key, lambda row: TimerWakeUp(TimerKey(row.execution_id, row.number), row.due_at)
+    )
+
+
+def _heartbeats(reason: Loss, lost: ColumnElement[bool]) -> _Search:
+    key = (Heartbeat.wake_at, Heartbeat.id)
+    query = select(*key, Heartbeat.wake_number, Heartbeat.team_id)
+    query = query.where(Heartbeat.status == HeartbeatStatus.UP, lost)
+    return _Search(
+        reason, query, key, lambda row: HeartbeatWakeUp(HeartbeatKey(row.id, row.wake_number), row.wake_at)
     )
 
 
@@ -311,6 +329,11 @@ def _never_dispatched(table: _Waiting, grace: float) -> ColumnElement[bool]:
     patience = timedelta(seconds=grace)
     settled = or_(table.due_at > now, table.due_at < now - patience)
     return table.dispatched_at.is_(None) & (table.created_at < now - patience) & settled
+
+
+def _wake_never_dispatched(grace: float) -> ColumnElement[bool]:
+    """The same of a heartbeat, whose row is older than what it waits for."""
+    return Heartbeat.dispatched_at.is_(None) & (Heartbeat.wake_set_at < _NOW - timedelta(seconds=grace))
 
 
 def _overdue(

@@ -79,6 +79,13 @@ class Client:
         """Take a node out of the flow; returns the flow's new ETag."""
         return self._edit("DELETE", f"/flows/{flow_id}/nodes/{node_id}", None, etag)
 
+    def expect_pings(self, team_id: str, flow_id: str, **more: Any) -> dict[str, Any]:
+        """Make a heartbeat; its key is in the answer."""
+        return self._post(f"/teams/{team_id}/heartbeats", {"name": "Job", "flow_id": flow_id, **more})
+
+    def heartbeat(self, heartbeat_id: str) -> dict[str, Any]:
+        return self._get(f"/heartbeats/{heartbeat_id}")
+
     def start(self, flow_id: str, summary: str, **more: Any) -> dict[str, Any]:
         """Raise an alert; returns its execution."""
         return self._post(f"/flows/{flow_id}/executions", {"summary": summary, **more})

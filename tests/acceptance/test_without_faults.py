@@ -9,19 +9,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 from itertools import pairwise
+from uuid import UUID
 
 import pytest
 import requests
 from sqlalchemy import func, update
 from sqlalchemy.orm import Session, sessionmaker
 
-from alertops.models import Step
+from alertops.models import Heartbeat, Step
 from alertops.services.dispatch import FIRE_STEP, SEND_ATTEMPT, Dispatcher, Message, StepWakeUp
 from alertops.services.keys import StepKey
 from deploy.local.fleet import Fleet
 from deploy.local.smtp_sink import Drop, Hang, Refuse, SmtpSink
 from tasks.publisher import ConfirmingPublisher
-from tests.acceptance.alerts import ON_TIME, Alerts, node
+from tests.acceptance.alerts import ON_TIME, Alert, Alerts, node, until
 from tests.acceptance.nodes import FleetSetup
 from tests.figures import scrape
 
@@ -175,6 +176,46 @@ def test_mailboxes_that_hang_delay_nobody_elses_steps(alerts: Alerts, sink: Smtp
     for alert in stuck:
         alert.await_status("exhausted", within=20)
     sink.behave("hangs@example.org")
+
+
+def test_a_job_that_falls_silent_is_missed_on_time_and_over_when_it_pings(
+    alerts: Alerts, fleet: Fleet, sessions: sessionmaker[Session]
+) -> None:
+    client, flow = alerts.client, alerts.flow(node("on-call@example.org", 0))
+    made = client.expect_pings(alerts.team_id, flow, every_seconds=10, grace_seconds=1)
+    with sessions() as session:
+        # Shorter than anybody may have it, so that the test is.
+        session.execute(update(Heartbeat).values(every_seconds=2))
+        session.commit()
+
+    def ping() -> None:
+        answer = requests.get(f"{fleet.api_url}/heartbeats/{made['key']}", timeout=10)
+        assert answer.json() == {"status": "up"}
+
+    def status() -> str:
+        return str(client.heartbeat(made["id"])["status"])
+
+    ping()
+    first = client.heartbeat(made["id"])["due_at"]
+
+    def pinged_again() -> bool:
+        ping()
+        return bool(client.heartbeat(made["id"])["due_at"] != first)
+
+    until(pinged_again, 5, "a ping that counts")
+    assert status() == "up"
+    until(lambda: status() == "missing", 10, "to be missed")
+    with sessions() as session:
+        row = session.get_one(Heartbeat, UUID(made["id"]))
+        assert row.due_at is not None
+        assert row.missed_at is not None
+        assert row.wake_number == 2  # it was pinged once more, and looked at once more for that
+        assert timedelta() <= row.missed_at - row.due_at < ON_TIME
+    alert = Alert(UUID(client.heartbeat(made["id"])["execution_id"]), alerts)
+    until(lambda: bool(alert.mails), 10, "a mail")
+    ping()
+    assert status() == "up"
+    assert alert.execution.status == "resolved"
 
 
 def test_flower_shows_every_worker_and_the_tasks(

@@ -20,6 +20,7 @@ from alertops.models import (
     FlowNode,
     FlowRevision,
     GoneWebhook,
+    Heartbeat,
     Integration,
     Invitation,
     Letter,
@@ -171,6 +172,21 @@ def _integration(session: Session, team: Team, flow_id: UUID, name: str) -> None
     session.add(integration)
     session.flush()
     session.add(Change(team_id=team.id, integration_id=integration.id, summary=name, details={}))
+    session.add(
+        Heartbeat(
+            team_id=team.id,
+            flow_id=flow_id,
+            name=name,
+            every_seconds=3600,
+            grace_seconds=60,
+            severity="critical",
+            resolve_on_ping=True,
+            status="new",
+            prefix=name,
+            hash=_hash(),
+            created_by=team.id,
+        )
+    )
 
 
 def _letter(session: Session, team: Team, name: str) -> None:

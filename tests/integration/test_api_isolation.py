@@ -41,6 +41,8 @@ BODIES: dict[str, Any] = {
     "operations.resolve_all": {"status": "running"},
     "integrations.create": {"kind": "pagerduty", "name": "mine", "flow_id": str(uuid4())},
     "integrations.change": {"name": "mine"},
+    "heartbeats.create": {"name": "mine", "flow_id": str(uuid4()), "every_seconds": 60},
+    "heartbeats.change": {"name": "mine"},
     "integrations.try_out": {"sent": AN_EVENT},
     "flows.change": {"name": "Mine now"},
     "flows.replace": a_flow(name="Mine now"),
@@ -109,6 +111,9 @@ def ids(app: Flask, session: Session) -> dict[str, Any]:
         "number": 1,
         "integration_id": ann.make(
             f"/teams/{team}/integrations", {"kind": "pagerduty", "name": "CI", "flow_id": flow["id"]}
+        )["id"],
+        "heartbeat_id": ann.make(
+            f"/teams/{team}/heartbeats", {"name": "backup", "flow_id": flow["id"], "every_seconds": 60}
         )["id"],
         "session_id": str(ann.session_id),
         "user_id": str(ann.id),

@@ -24,6 +24,7 @@ from alertops.services.acknowledge import acknowledge
 from alertops.services.dispatch import FIRE_STEP, FIRE_TIMER, Dispatcher
 from alertops.services.fire_step import fire_step
 from alertops.services.fire_timer import fire_timer
+from alertops.services.heartbeats.check_heartbeat import Found
 from alertops.services.keys import AttemptKey, StepKey, TimerKey
 from alertops.services.operate import By
 from alertops.services.recover import recover
@@ -31,6 +32,7 @@ from alertops.services.send_attempt import send_attempt
 from deploy.local import binaries
 from deploy.local.databases import create_database, drop_database
 from deploy.local.stack import PrivateStack
+from tests.integration.heartbeating import EVERY, GRACE, Job
 from tests.integration.recovering import Markers, Queues, Sessions
 from tests.integration.world import Broker, ScriptedChannel, World, node
 
@@ -175,6 +177,20 @@ def test_nothing_is_sent_again_without_a_word_and_what_waited_fires(site: Site) 
     assert site.sent[key(coming, 1)] is False
     assert site.sent[key(told, 3)] is False
     site.world.session.rollback()
+
+
+def test_no_job_is_called_silent_for_pings_that_the_backup_does_not_have(site: Site) -> None:
+    job = Job(site.world, site.sessions)
+    job.ping()
+    site.back_up()
+    site.restore()
+    job.world = site.world
+    job.pass_time(LOST_SECONDS)
+    assert "1 heartbeats are due a period from now" in site.say_that_it_was_restored()
+    assert [job.wake(1), job.wake(2)] == [Found.STALE, Found.EARLY]
+    job.pass_time(EVERY + GRACE)
+    assert job.wake(2) is Found.MISSING
+    job.world.session.rollback()
 
 
 def test_without_a_word_from_the_operator_it_would_be_sent_again_unmarked(site: Site) -> None:

@@ -19,6 +19,7 @@ from alertops.models import (
     ApiKey,
     Flow,
     GoneWebhook,
+    Heartbeat,
     Integration,
     Invitation,
     MaintenanceWindow,
@@ -60,7 +61,7 @@ class Subject:
             return {"user_id": self.ids["heir_id"]}
         if endpoint == "nodes.order":
             return {"node_ids": [self.ids["node_id"], self.ids["other_node_id"]]}
-        if endpoint == "integrations.create":
+        if endpoint in ("integrations.create", "heartbeats.create"):
             return {**BODIES[endpoint], "flow_id": str(self.ids["flow_id"])}
         if endpoint == "invitations.create":
             return {"email": f"{uuid4().hex}@example.org", "role": "viewer"}
@@ -99,7 +100,7 @@ class Stage:
                 "key_id": key_ids[0],
                 "window_id": self._window(team.id),
                 "secret_id": self._secret(team.id),
-                "integration_id": self._integration(team.id),
+                **self._ways_in(team.id),
                 "gone_id": self._gone(team.id),
                 **self._addressed(team.id),
                 "heir_id": str(self.people["heir"].id),
@@ -126,8 +127,8 @@ class Stage:
         self.session.commit()
         return {"invitation_id": invitation.id, "outsider_id": outsider.id}
 
-    def _integration(self, team_id: UUID) -> UUID:
-        """One that leads to a flow of its own, so that it keeps nobody from archiving the other."""
+    def _ways_in(self, team_id: UUID) -> dict[str, UUID]:
+        """They lead to a flow of their own, so that they keep nobody from archiving the other."""
         flow = Flow(team_id=team_id, name="Of the integration", revision_number=1)
         self.session.add(flow)
         self.session.flush()
@@ -140,9 +141,22 @@ class Stage:
             hash=uuid4().bytes * 2,
             created_by=self.people[Role.OWNER].id,
         )
-        self.session.add(row)
+        heartbeat = Heartbeat(
+            team_id=team_id,
+            flow_id=flow.id,
+            name="backup",
+            every_seconds=3600,
+            grace_seconds=60,
+            severity="critical",
+            resolve_on_ping=True,
+            status="new",
+            prefix="AAAA",
+            hash=uuid4().bytes * 2,
+            created_by=self.people[Role.OWNER].id,
+        )
+        self.session.add_all([row, heartbeat])
         self.session.commit()
-        return row.id
+        return {"integration_id": row.id, "heartbeat_id": heartbeat.id}
 
     def _key(self, team_id: UUID, key: ApiKeyText, scopes: list[Scope]) -> UUID:
         row = {"team_id": team_id, "name": "key", "prefix": key.prefix, "hash": key.hash, "scopes": scopes}

@@ -55,7 +55,7 @@ class Place:
 
     def parameters(self, path: str, names: Iterable[str]) -> dict[str, Any]:
         """What to put into this path."""
-        door = path.removeprefix("/integrations/").partition("/")[0]
+        door = path.removeprefix("/integrations").split("/")[1]
         return {name: self.keys[door] if name == "key" else self.ids[name] for name in names}
 
 
@@ -88,6 +88,7 @@ def place(app: Flask, name: str) -> Place:
         "execution_id": execution["id"],
         "number": 1,
         "integration_id": _integration(owner, team, flow["id"])["id"],
+        "heartbeat_id": _heartbeat(owner, team, flow["id"])["id"],
         "session_id": str(owner.session_id),
         "user_id": str(owner.id),
         "key_id": owner.make(f"/teams/{team}/api-keys", {"name": "CI", "scopes": ["read"]})["id"],
@@ -100,6 +101,7 @@ def place(app: Flask, name: str) -> Place:
         "token": "mlt_" + "A" * 43,
     }
     keys = {str(kind): _integration(owner, team, flow["id"], kind)["key"] for kind in Source}
+    keys["heartbeats"] = _heartbeat(owner, team, flow["id"])["key"]
     return Place(owner, ids, keys)
 
 
@@ -117,6 +119,7 @@ def second_of_each(app: Flask, place: Place) -> None:
     owner.make(f"/teams/{team}/maintenance-windows", _MAINTENANCE)
     owner.make(f"/teams/{team}/webhook-secrets", {})
     _integration(owner, team, ids["flow_id"])
+    _heartbeat(owner, team, ids["flow_id"])
     _change(app, team, ids["integration_id"], "one")
     _change(app, team, ids["integration_id"], "another")
     _invite(owner, team, "another")
@@ -131,6 +134,11 @@ def second_of_each(app: Flask, place: Place) -> None:
 def _integration(owner: Person, team: str, flow: str, kind: str = "pagerduty") -> dict[str, Any]:
     wanted = {"kind": kind, "name": "Monitoring", "flow_id": flow}
     return owner.make(f"/teams/{team}/integrations", wanted)
+
+
+def _heartbeat(owner: Person, team: str, flow: str) -> dict[str, Any]:
+    wanted = {"name": "Backup", "flow_id": flow, "every_seconds": 3600}
+    return owner.make(f"/teams/{team}/heartbeats", wanted)
 
 
 def _invite(owner: Person, team: str, name: str) -> str:

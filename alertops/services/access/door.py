@@ -21,6 +21,7 @@ from alertops.models import (
     Flow,
     FlowNode,
     FlowRevision,
+    Heartbeat,
     Integration,
     Invitation,
     Membership,
@@ -102,6 +103,12 @@ def find_integration(session: Session, asking: Asking, team_id: UUID, integratio
     """The integration of the team."""
     query = select(Integration).where(Integration.id == integration_id, Integration.team_id == team_id)
     return _find(session, asking, query, Integration.team_id, "integration")
+
+
+def find_heartbeat(session: Session, asking: Asking, heartbeat_id: UUID) -> Heartbeat:
+    """The heartbeat."""
+    query = select(Heartbeat).where(Heartbeat.id == heartbeat_id)
+    return _find(session, asking, query, Heartbeat.team_id, "heartbeat")
 
 
 def find_execution(session: Session, asking: Asking, execution_id: UUID) -> Execution:

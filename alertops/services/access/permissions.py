@@ -53,7 +53,7 @@ PERMISSIONS: dict[Action, Rule] = {
     Action.RAISE_ALERT: Rule("raise alerts", Role.MEMBER, frozenset({Scope.TRIGGER, Scope.MANAGE})),
     Action.ANSWER: Rule("acknowledge and resolve executions", Role.MEMBER, frozenset({Scope.MANAGE})),
     Action.EDIT_FLOWS: Rule(
-        "create, change and archive flows, and the integrations that lead to them",
+        "create, change and archive flows, and the integrations and heartbeats that lead to them",
         Role.MEMBER,
         frozenset({Scope.MANAGE}),
     ),

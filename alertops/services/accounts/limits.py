@@ -47,6 +47,9 @@ LINK_ADDRESS = Limit("link from", burst=60, interval=2 * _SECOND)
 # Every press of a button counts: whoever has a link can write to a timeline with it.
 LINK_ANSWER = Limit("answer by", burst=20, interval=10 * _SECOND)
 
+# Nor can the keys of heartbeats, whose doors are open to all. Only bad ones count.
+PING_ADDRESS = Limit("ping from", burst=60, interval=2 * _SECOND)
+
 # Each question for another password counts, whatever came of it.
 RESET_ADDRESS = Limit("reset from", burst=20, interval=_MINUTE)
 # Letters, so that nobody can fill a mailbox by way of us: to one address, whoever asks, and from one team.
@@ -97,6 +100,9 @@ class Limits:
 
     def bad_link(self, address: str | None) -> list[Count]:
         return [self._count(LINK_ADDRESS, network_of(address))]
+
+    def bad_ping(self, address: str | None) -> list[Count]:
+        return [self._count(PING_ADDRESS, network_of(address))]
 
     def answer_by_link(self, key: str) -> list[Count]:
         return [self._count(LINK_ANSWER, key)]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import select, union_all
 from sqlalchemy.orm import Session
 
 from alertops.db import database_now
 from alertops.errors import AlertOpsError, ConflictError
-from alertops.models import Flow, Integration
+from alertops.models import Flow, Heartbeat, Integration
 from alertops.services.access.audit import audit
 from alertops.services.flows.lock_flow import Editor, lock_flow, require_version
 from alertops.services.teams.locked_team import keep_team
@@ -45,12 +45,16 @@ def _set_archived(session: Session, flow: Flow, editor: Editor, *, archived: boo
 
 
 def _require_no_way_in(session: Session, flow: Flow) -> None:
-    """What comes in by an integration must find a flow that starts something (services/integrations/).
+    """What comes in by an integration, and a job that falls silent, must find a flow that starts something.
 
     One that is made at the same moment holds the flow's row, and is seen here.
     """
-    leads_here = (Integration.flow_id == flow.id) & Integration.revoked_at.is_(None)
-    names = session.scalars(select(Integration.name).where(leads_here).order_by(Integration.name)).all()
+    integrations = (Integration.flow_id == flow.id) & Integration.revoked_at.is_(None)
+    ways_in = union_all(
+        select(Integration.name.label("name")).where(integrations),
+        select(Heartbeat.name).where(Heartbeat.flow_id == flow.id),
+    )
+    names = session.scalars(ways_in.order_by("name")).all()
     if names:
         named = ", ".join(names)
         raise ConflictError(

@@ -2,8 +2,8 @@
 
 ::
 
-    lock the team ─▶ lock its flows, against starts ─▶ lock its open executions ─▶ cancel, archive, revoke,
-                                                                      take out the members ─▶ commit
+    lock the team ─▶ delete its heartbeats ─▶ lock its flows, against starts ─▶ lock its open executions ─▶
+                                            cancel, archive, revoke, take out the members ─▶ commit
 
 All in one transaction: a start, a fire, an answer or a claim comes before it, and is counted, or after it,
 and finds what it wanted archived or cancelled. What has happened stays in the tables, under a team that has
@@ -21,7 +21,7 @@ from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from alertops.escalation.states import AttemptStatus
-from alertops.models import ApiKey, Attempt, Execution, Flow, Invitation, Membership, WebhookSecret
+from alertops.models import ApiKey, Attempt, Execution, Flow, Heartbeat, Invitation, Membership, WebhookSecret
 from alertops.models.invitation import OPEN, InvitationStatus
 from alertops.services.access.actor import Actor, Asking
 from alertops.services.access.audit import audit
@@ -60,6 +60,8 @@ def preview_deletion(session: Session, team_id: UUID) -> Deletion:
 def delete_team(session: Session, asking: Asking, team_id: UUID) -> Deletion:
     """Delete the team, commit, and tell what ended."""
     with locked_team(session, asking, team_id) as team:
+        # Before the flows, as a job that falls silent is locked before its flow.
+        session.execute(delete(Heartbeat).where(Heartbeat.team_id == team_id))
         _keep_alerts_out(session, team_id)
         executions = cancel_executions(session, Execution.team_id == team_id, asking.actor.id, TEAM_DELETED)
         deletion = _end_the_rest(session, team_id, asking.actor, executions)

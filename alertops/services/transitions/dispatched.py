@@ -16,7 +16,7 @@ from sqlalchemy import ARRAY, Table, Update, and_, bindparam, func, select, upda
 from sqlalchemy.orm import Session
 
 from alertops.db import UNFLUSHED
-from alertops.models import Attempt, Letter, Step, Timer
+from alertops.models import Attempt, Heartbeat, Letter, Step, Timer
 from alertops.services.prepared import Prepared
 
 
@@ -27,6 +27,7 @@ class Kind(Enum):
     ATTEMPTS = (Attempt, "execution_id", "step_number", "target_number", "number")
     TIMERS = (Timer, "execution_id", "number")
     LETTERS = (Letter, "id")
+    HEARTBEATS = (Heartbeat, "id", "wake_number")
 
     @property
     def table(self) -> Table:
