@@ -31,6 +31,7 @@ from alertops.errors import BrokerUnavailableError
 from alertops.escalation.states import AttemptStatus, StepStatus, TimerStatus
 from alertops.faults import Point, reach
 from alertops.models import Attempt, Execution, Letter, Step, Timer
+from alertops.services.add_up_figures import add_up_figures
 from alertops.services.backlog import ReadyMessages, short_queues
 from alertops.services.broker_epoch import BrokerMarker, enter_epoch, finish_filling
 from alertops.services.dispatch import (
@@ -103,6 +104,7 @@ def recover(
             run.dispatch(search)
         recovered = Recovered(**run.counts)
         record_run(session, time.monotonic() - started, asdict(recovered), whole=run.complete)
+        add_up_figures(session)
         reach(Point.BEFORE_UNLOCK, guard)
         guard.rollback()
     if run.counts:
