@@ -17,7 +17,7 @@ from deploy.local import binaries
 DEPLOY = Path(__file__).parents[2] / "deploy"
 RULES = sorted((DEPLOY / "prometheus").glob("*.rules.yml"))
 TRIALS = sorted((DEPLOY / "prometheus").glob("*.tests.yml"))
-# What Prometheus knows without us: what it adds to each series, and what it makes of alerts.
+# What Prometheus adds to each series.
 ADDED = frozenset({"instance", "job"})
 
 Known = Mapping[str, Mapping[str, frozenset[str]]]
@@ -38,7 +38,7 @@ def rules() -> list[dict[str, Any]]:
 
 
 def known(scraped: str) -> Known:
-    """What a scrape has, and what the recording rules make of it, each of them one series without labels."""
+    """What a scrape has, and what Prometheus makes of it: alerts, and one series for each recording rule."""
     found: dict[str, dict[str, set[str]]] = {}
     for family in text_string_to_metric_families(scraped):
         for sample in family.samples:
@@ -46,9 +46,11 @@ def known(scraped: str) -> Known:
             for label, value in sample.labels.items():
                 labels.setdefault(label, set()).add(value)
     recorded: dict[str, dict[str, set[str]]] = {rule["record"]: {} for rule in rules() if "record" in rule}
+    alerts = {rule["alert"] for rule in rules() if "alert" in rule}
+    states = {"alertname": alerts, "alertstate": {"pending", "firing"}, "page": {"true", "false"}}
     return {
         name: {label: frozenset(values) for label, values in labels.items()}
-        for name, labels in (found | recorded).items()
+        for name, labels in (found | recorded | {"ALERTS": states}).items()
     }
 
 
