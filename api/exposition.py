@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily, Metric
 
 from alertops.services.measure import Figures, OpenWork, Queues, RecoveryFigures
+from api.exposition_happened import happened
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Exposition:
         if self.figures is not None:
             yield from _recovery(self.figures.recovery)
             yield from _work(self.figures.work)
+            yield from happened(self.figures.happened)
         yield _gauge("alertops_broker_up", "Whether the broker told its queues.", self.queues is not None)
         if self.queues is not None:
             yield from _queues(self.queues)

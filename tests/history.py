@@ -40,10 +40,10 @@ _ROWS = (
     SELECT id, 1, 'ack_timeout', 'cancelled', at, at FROM past WHERE i % 10 = 0 ORDER BY i
     """,
     """
-    INSERT INTO timeline (execution_id, at, event, step_number, detail)
-    SELECT id, at, event, step, '{"came_from": "running"}'
-    FROM past, (VALUES ('started', NULL), ('step_fired', 1), ('attempt_delivered', 1),
-        ('acknowledged', NULL), ('resolved', NULL)) AS told (event, step)
+    INSERT INTO timeline (execution_id, at, event, step_number, target_number, attempt_number, detail)
+    SELECT id, at, event, step, attempt, attempt, '{"came_from": "running"}'
+    FROM past, (VALUES ('started', NULL, NULL), ('step_fired', 1, NULL), ('attempt_delivered', 1, 1),
+        ('acknowledged', NULL, NULL), ('resolved', NULL, NULL)) AS told (event, step, attempt)
     ORDER BY i
     """,
     """

@@ -5,6 +5,8 @@ from alertops.models.attempt import Attempt
 from alertops.models.audit import AuditEntry
 from alertops.models.broker_epoch import BrokerEpoch
 from alertops.models.contact_methods import ContactMethods
+from alertops.models.dispatch_failure import DispatchFailure
+from alertops.models.event_total import EventsCounted, EventTotal
 from alertops.models.execution import Execution, Step
 from alertops.models.flow import Flow, FlowNode, FlowRevision
 from alertops.models.gone_webhook import GoneWebhook
@@ -31,6 +33,9 @@ __all__ = [
     "BrokerEpoch",
     "Change",
     "ContactMethods",
+    "DispatchFailure",
+    "EventTotal",
+    "EventsCounted",
     "Execution",
     "Flow",
     "FlowNode",

@@ -14,6 +14,8 @@ An alert's way:
     broker_epoch.py      whether the broker still has our messages, or is an empty one
     recover.py           what should have fired and did not is dispatched again
     recovery_record.py   what recovery leaves behind: totals, and when it last got through
+    count_events.py      what the timelines tell is added up; happened.py: and read
+    dispatch_failures.py wake-ups that the broker did not take, counted
     measure.py           figures for whoever watches, at a bounded cost
     dispatch.py          wake-ups are published after the commit, and marked when confirmed
     transitions/         every UPDATE of a state, guarded; "no row" is an answer

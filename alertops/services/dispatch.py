@@ -20,6 +20,7 @@ from alertops.db import Moment, database_now
 from alertops.errors import BrokerUnavailableError
 from alertops.faults import Point, reach
 from alertops.services import transitions
+from alertops.services.dispatch_failures import DispatchFault, count_failure
 from alertops.services.keys import AttemptKey, HeartbeatKey, StepKey, TimerKey
 from alertops.services.lanes import BULK, Shares
 from alertops.services.transitions import Kind
@@ -139,6 +140,8 @@ class Dispatcher:
         except (BrokerUnavailableError, DBAPIError) as error:
             session.rollback()
             log.warning("dispatch_failed", rows=len(wake_ups), error=str(error), next="recovery dispatches")
+            if isinstance(error, BrokerUnavailableError):
+                count_failure(session, DispatchFault.UNAVAILABLE, len(wake_ups))
             return 0
 
     def _publish_and_mark(
@@ -154,6 +157,8 @@ class Dispatcher:
         reach(Point.BEFORE_MARK, session)
         self._mark(session, published, moment.at, recovering=recovering)
         reach(Point.AFTER_MARK, session)
+        if len(published) < len(wake_ups):
+            count_failure(session, DispatchFault.UNCONFIRMED, len(wake_ups) - len(published))
         return len(published)
 
     @staticmethod

@@ -1,7 +1,7 @@
 """Figures of the running system, for whoever watches it: the database's, and what is asked of the broker.
 
 What is read costs no more as the history grows: counters are rows of their own, and only open rows are
-counted, by partial indexes, each up to a limit. How many executions ever ended is not asked here.
+counted, by partial indexes, each up to a limit. What ended was added up before (`count_events.py`).
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from alertops.escalation.states import (
     StepStatus,
 )
 from alertops.models import Attempt, BrokerEpoch, Execution, Letter, RecoveryTotal, Step
+from alertops.services.happened import Happened, read_happened
 from alertops.services.recover import Loss
 
 # A count stops here, so that a backlog does not make a scrape time out just when it is looked at.
@@ -60,6 +61,7 @@ class OpenWork:
 class Figures:
     recovery: RecoveryFigures
     work: OpenWork
+    happened: Happened
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,8 @@ class QueueReader(Protocol):
 def measure(connection: Connection, grace: float) -> Figures:
     """Read all figures. It takes no locks, and opens a transaction that is the caller's to end."""
     connection.execute(text(f"SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT}'"))
-    return Figures(_recovery(connection), _open_work(connection, timedelta(seconds=grace)))
+    work = _open_work(connection, timedelta(seconds=grace))
+    return Figures(_recovery(connection), work, read_happened(connection))
 
 
 def _recovery(connection: Connection) -> RecoveryFigures:

@@ -32,6 +32,7 @@ from alertops.escalation.states import AttemptStatus, StepStatus, TimerStatus
 from alertops.faults import Point, reach
 from alertops.models import Attempt, Execution, Heartbeat, Letter, Step, Timer
 from alertops.models.heartbeat import HeartbeatStatus
+from alertops.services.add_up_figures import add_up_figures
 from alertops.services.backlog import ReadyMessages, short_queues
 from alertops.services.broker_epoch import BrokerMarker, enter_epoch, finish_filling
 from alertops.services.dispatch import (
@@ -105,6 +106,7 @@ def recover(
             run.dispatch(search)
         recovered = Recovered(**run.counts)
         record_run(session, time.monotonic() - started, asdict(recovered), whole=run.complete)
+        add_up_figures(session)
         reach(Point.BEFORE_UNLOCK, guard)
         guard.rollback()
     if run.counts:

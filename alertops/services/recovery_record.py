@@ -25,14 +25,14 @@ def count_recovered(session: Session, reason: str, rows: int) -> None:
     """Add to what was dispatched again. Page by page, so that a run that crashes has counted its pages."""
     row = insert(RecoveryTotal).values(reason=reason, rows=rows)
     added = RecoveryTotal.rows + row.excluded.rows
-    with _kept_if_possible(session):
+    with kept_if_possible(session):
         session.execute(row.on_conflict_do_update(index_elements=["reason"], set_={"rows": added}))
 
 
 def record_run(session: Session, seconds: float, counts: dict[str, int], *, whole: bool) -> None:
     """Count the run; of a whole one, keep when it ended, how long it took, and what it found."""
     last = {"last_run_at": func.clock_timestamp(), "last_run_seconds": seconds, "last_run_counts": counts}
-    with _kept_if_possible(session):
+    with kept_if_possible(session):
         session.execute(
             update(BrokerEpoch)
             .values(runs=BrokerEpoch.runs + 1, **(last if whole else {}))
@@ -48,12 +48,12 @@ def last_run_age(connection: Connection) -> float | None:
 
 
 @contextmanager
-def _kept_if_possible(session: Session) -> Iterator[None]:
-    """A transaction that may fail: that a repair cannot be recorded is no reason to end it."""
+def kept_if_possible(session: Session) -> Iterator[None]:
+    """A transaction that may fail: that something cannot be recorded is no reason to end the rest."""
     try:
         commit_without_flush(session)
         yield
         session.commit()
     except DBAPIError as error:
         session.rollback()
-        log.warning("recovery_not_recorded", error=str(error), next="the repair goes on")
+        log.warning("not_recorded", error=str(error), next="the rest goes on")

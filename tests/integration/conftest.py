@@ -15,14 +15,19 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from alertops.db import Base, session_factory
 from alertops.schema import migrate
+from alertops.services.add_up_figures import add_up_figures
+from alertops.services.broker_epoch import enter_epoch
 from alertops.services.dispatch import Dispatcher, Message, Publisher
+from alertops.services.recovery_record import record_run
 from api import create_app
 from api.config import load_api_settings
 from deploy.local.databases import create_database, drop_database
 from deploy.local.stack import PrivateStack
+from tasks.delay import declare_queues
 from tasks.depths import QueueDepths
 from tests.api_environment import NO_BROKER, api_environment
 from tests.integration.recovering import Markers
+from tests.integration.watching import Known, known
 from tests.integration.world import Broker, World
 
 
@@ -143,6 +148,24 @@ def silent_address() -> Iterator[str]:
     """A server that takes connections and never says a word."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield f"127.0.0.1:{server.getsockname()[1]}"
+
+
+@pytest.fixture(scope="module")
+def scraped(stack: PrivateStack, migrated_database: str) -> Known:
+    """All that a scrape has when everything is there: the queues, and a run of recovery to tell of."""
+    with Celery(broker=stack.addresses.broker_url, set_as_current=False).connection_for_write() as connection:
+        declare_queues(connection)
+    sessions = session_factory(migrated_database)
+    with sessions() as session:
+        enter_epoch(session, Markers())
+        record_run(session, 0.1, {}, whole=True)
+        add_up_figures(session)
+    app = application(migrated_database, RecordingPublisher(), stack.addresses.broker_url)
+    told = app.test_client().get("/metrics").text
+    with app.app_context():
+        app.extensions["sqlalchemy"].engine.dispose()
+    sessions.kw["bind"].dispose()
+    return known(told)
 
 
 @pytest.fixture

@@ -1,66 +1,67 @@
-"""The alerts about AlertOps itself: Prometheus' own tool reads and tries them, and their metrics exist."""
+"""The rules about AlertOps itself: Prometheus' own tool reads and tries them, and their metrics exist."""
 
 from __future__ import annotations
 
 import re
-import subprocess
-from datetime import UTC, datetime
 from pathlib import Path
 
-import yaml
+import pytest
 
-from alertops.escalation.states import OPEN_FOR_DEDUPLICATION, UNFINISHED
-from alertops.services.measure import Figures, OpenWork, QueueDepth, Queues, RecoveryFigures
-from alertops.services.recover import Loss
-from api.exposition import Exposition
-from deploy.local import binaries
+from tests.integration.watching import RULES, TRIALS, Known, Question, promtool, rules
 
-FOLDER = Path(__file__).parents[2] / "deploy" / "prometheus"
-RULES = FOLDER / "alertops.rules.yml"
-TRIALS = FOLDER / "alertops.tests.yml"
+ASKING = [rule for rule in rules() if "expr" in rule]
 
 
-def promtool(*arguments: str) -> None:
-    binaries.ensure_installed([binaries.PROMETHEUS], report=print)
-    command = [str(binaries.promtool()), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)  # noqa: S603
-    assert done.returncode == 0, done.stdout + done.stderr
+def name(rule: dict[str, str]) -> str:
+    return rule.get("alert") or rule["record"]
 
 
-def exposed() -> set[str]:
-    """The names of all samples that a scrape can have."""
-    work = OpenWork(
-        executions=dict.fromkeys(OPEN_FOR_DEDUPLICATION, 0),
-        attempts=dict.fromkeys(UNFINISHED, 0),
-        letters=dict.fromkeys(UNFINISHED, 0),
-        letters_failed=0,
-        steps_waiting=0,
-        steps_overdue=0,
-        attempts_overdue=0,
-        oldest_overdue_seconds=0.0,
-    )
-    recovery = RecoveryFigures(dict.fromkeys(Loss, 0), 0, 0, datetime.now(UTC), 0.0)
-    queues = Queues({"fire": QueueDepth(0, 0)}, dead_letters=0)
-    families = Exposition(Figures(recovery, work), queues, "1").collect()
-    return {sample.name for family in families for sample in family.samples}
+@pytest.mark.parametrize("path", RULES, ids=lambda path: path.name)
+def test_the_rules_are_what_prometheus_reads(path: Path) -> None:
+    promtool("check", "rules", str(path))
 
 
-def test_the_rules_are_what_prometheus_reads() -> None:
-    promtool("check", "rules", str(RULES))
+@pytest.mark.parametrize("path", TRIALS, ids=lambda path: path.name)
+def test_each_alert_fires_when_it_must_and_is_silent_when_nothing_is_wrong(path: Path) -> None:
+    promtool("test", "rules", str(path))
 
 
-def test_each_alert_fires_when_it_must_and_is_silent_when_nothing_is_wrong() -> None:
-    promtool("test", "rules", str(TRIALS))
+@pytest.mark.parametrize("rule", ASKING, ids=name)
+def test_a_rule_asks_for_metrics_labels_and_values_that_a_scrape_has(
+    rule: dict[str, str], scraped: Known
+) -> None:
+    question = Question.of(rule["expr"])
+    assert question.selectors
+    assert list(question.faults(scraped)) == []
 
 
-def test_the_rules_ask_for_metrics_that_exist() -> None:
-    rules = yaml.safe_load(RULES.read_text())["groups"][0]["rules"]
-    asked = {name for rule in rules for name in re.findall(r"\balertops_\w+", rule["expr"])}
-    assert asked
-    assert asked <= exposed()
+@pytest.mark.parametrize(
+    ("expression", "fault"),
+    [
+        ("alertops_steps_latest", "there is no alertops_steps_latest"),
+        ("alertops:steps_late:ratio_rate2h > 1", "there is no alertops:steps_late:ratio_rate2h"),
+        ('rate(alertops_recovered_total{queue="fire"}[5m])', "alertops_recovered_total has no label queue"),
+        (
+            'alertops_step_lateness_seconds_bucket{le="1"}',
+            'alertops_step_lateness_seconds_bucket never has le="1"',
+        ),
+        ("sum by (team) (alertops_executions)", "nothing of it has the label team"),
+        (
+            "alertops_steps_overdue / on (team) alertops_executions",
+            "nothing of it has the label team",
+        ),
+    ],
+)
+def test_what_a_scrape_does_not_have_is_noticed(expression: str, fault: str, scraped: Known) -> None:
+    assert list(Question.of(expression).faults(scraped)) == [fault]
+
+
+def test_what_is_no_expression_is_noticed() -> None:
+    with pytest.raises(ValueError, match="unclosed left parenthesis"):
+        Question.of("sum by (le (alertops_executions)")
 
 
 def test_every_alert_is_tried() -> None:
-    alerts = {rule["alert"] for rule in yaml.safe_load(RULES.read_text())["groups"][0]["rules"]}
-    tried = set(re.findall(r'alertname="(\w+)"', TRIALS.read_text()))
-    assert alerts == tried
+    alerts = {rule["alert"] for rule in rules() if "alert" in rule}
+    told = "".join(path.read_text() for path in TRIALS)
+    assert alerts == set(re.findall(r'alertname(?:="|: )(AlertOps\w+)', told))

@@ -227,7 +227,11 @@ def test_what_repairs_and_watches(world: World, engine: Engine, plans: Plans) ->
     recover()
     recover()
     with engine.connect() as connection:
-        assert measure(connection, grace=5).work.steps_waiting >= OPEN
+        figures = measure(connection, grace=5)
+    assert figures.work.steps_waiting >= OPEN
+    # All that is over was added up, page by page.
+    assert figures.happened.changes["started"] >= FINISHED
+    assert plans.about("INSERT INTO event_totals")
     assert_good(plans)
 
 

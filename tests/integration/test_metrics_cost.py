@@ -77,6 +77,7 @@ def test_no_query_of_a_scrape_reads_through_what_is_over(sessions: Sessions) -> 
         ]
     read = [scan for plan in plans for scan in scans(plan)]
     assert {table for _, table in read} == {
-        "executions", "steps", "attempts", "letters", "broker_epoch", "recovery_totals"
+        "executions", "steps", "attempts", "letters", "broker_epoch", "recovery_totals",
+        "event_totals", "events_counted", "dispatch_failures",
     }  # fmt: skip
     assert [scan for scan in read if scan[0] == "Seq Scan" and scan[1] in GROWING] == []

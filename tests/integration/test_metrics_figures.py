@@ -291,7 +291,7 @@ def test_nothing_of_a_tenant_is_shown(world: World, run: Recover, client: FlaskC
     ):
         assert secret not in shown
     labels = {label for name in read_figures(shown) for label in re.findall(r'[{,](\w+)="', name)}
-    assert labels == {"reason", "status", "version"}
+    assert labels == {"channel", "event", "le", "outcome", "reason", "status", "version"}
 
 
 def test_every_figure_is_documented_and_every_documented_one_is_there(run: Recover, figures: Figures) -> None:

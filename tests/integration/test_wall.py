@@ -31,6 +31,9 @@ GLOBAL = {
     "request_keys": "found by hashes of who asked and of their keys; what was answered is sealed",
     "broker_epoch": "of the whole system; behind the wall it cannot be read at all",
     "recovery_totals": "of the whole system; behind the wall it cannot be read at all",
+    "event_totals": "of the whole system; behind the wall it cannot be read at all",
+    "events_counted": "of the whole system; behind the wall it cannot be read at all",
+    "dispatch_failures": "of the whole system; behind the wall it can be added to, and not read",
 }
 # Who lowers the wall, and for what.
 BEYOND = {
