@@ -1,7 +1,7 @@
 """What has happened, added up: for histograms of lateness and counters of outcomes on /metrics.
 
-Revision: 0022
-Follows: 0018
+Revision: 0020
+Follows: 0019
 
 What was told before this migration is not counted: it would look like a burst of today.
 """
@@ -11,8 +11,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0022"
-down_revision = "0018"
+revision = "0020"
+down_revision = "0019"
 branch_labels = None
 depends_on = None
 
