@@ -41,6 +41,9 @@ def counted(engine: Engine) -> Iterator[Cost]:
     cost = Cost()
 
     def executes(_c: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement.startswith("PREPARE"):
+            # Once in the life of a connection.
+            return
         cost.round_trips += 1
         cost.statements += 1 + statement.rstrip("; \n").count(";")
         cost.texts.append(statement)

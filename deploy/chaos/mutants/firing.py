@@ -36,10 +36,14 @@ MUTANTS = (
             ),
             Edit(
                 ATTEMPTS,
-                "    session.execute(_INSERT, [_row(attempt) for attempt in attempts])\n",
+                "    columns = zip(*(_row(attempt) for attempt in attempts), strict=True)\n"
+                "    _INSERT.run(session, {name: list(cells) for name, cells in zip(_COLUMNS, columns, "
+                "strict=True)})\n",
+                "    anew = {'status': 'scheduled', 'finished_at': None, 'transmit_at': None}\n"
                 "    for attempt in attempts:\n"
-                "        row = _row(attempt) | {'finished_at': None, 'transmit_at': None}\n"
-                "        session.merge(Attempt(**row))\n",
+                "        row = dict(zip(_COLUMNS, _row(attempt), strict=True)) | anew\n"
+                "        session.merge(Attempt(**row))\n"
+                "    session.flush()\n",
             ),
         ),
     ),

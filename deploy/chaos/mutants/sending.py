@@ -6,7 +6,6 @@ from deploy.chaos.mutants.mutant import Edit, Mutant
 
 MACHINE = "alertops/escalation/machine.py"
 ATTEMPTS = "alertops/services/transitions/attempts.py"
-SEND = "alertops/services/send_attempt.py"
 OUTCOME = "alertops/services/record_outcome.py"
 MAILER = "alertops/channels/mailer.py"
 
@@ -25,7 +24,7 @@ MUTANTS = (
         besides="row lock and guarded UPDATE: each alone is enough",
         edits=(
             Edit("alertops/services/lock.py", "    .with_for_update(key_share=True)\n", ""),
-            Edit("alertops/services/under_lock.py", ' FOR NO KEY UPDATE"\n', '"\n'),
+            Edit("alertops/services/under_lock.py", "\n    .with_for_update(key_share=True),\n", ",\n"),
             Edit(ATTEMPTS, "    .where(_IS, _SEEN, _DUE | _ABANDONED)\n", "    .where(_IS)\n"),
         ),
     ),
@@ -37,9 +36,9 @@ MUTANTS = (
         edits=(
             Edit(
                 ATTEMPTS,
-                "        _IS, _SENDING, _SEEN, _LEASE, _ATTEMPTS.c.lease_until >= now() + bindparam("
-                '"needed", type_=Interval)\n',
-                "        _IS\n",
+                "        _IS,\n        _SENDING,\n        _SEEN,\n        _LEASE,\n"
+                '        _ATTEMPTS.c.lease_until >= now() + bindparam("needed", type_=Interval),\n',
+                "        _IS,\n",
             ),
             Edit(ATTEMPTS, "_SCHEDULED | _SENDING, _SEEN, _LEASE)", "_SCHEDULED | _SENDING)"),
         ),
@@ -169,8 +168,7 @@ MUTANTS = (
             Edit(
                 "alertops/services/locked_attempt.py",
                 "    row = _only(session, _TO_CLAIM, key)\n",
-                "    _TO_CLAIM._read._text = _TO_CLAIM._read._text.rpartition(';')[2]\n"
-                "    row = _only(session, _TO_CLAIM, key)\n",
+                "    row = _TO_CLAIM._statement.run(session, of_attempt(key)).one_or_none()\n",
             ),
             NO_CANCELLED_ATTEMPTS,
         ),
@@ -182,15 +180,9 @@ MUTANTS = (
         breaks=("silent", "unclaimed"),
         edits=(
             Edit(
-                SEND,
-                "    execution = lock_execution(session, claim.key.execution_id)\n"
-                "    if execution is not None and not _goes_on(execution, claim):\n"
-                "        session.rollback()\n"
-                "        return _Mark.ANSWERED\n"
-                "    marked = execution is not None and transitions.mark_transmit(\n"
-                "        session, claim.key, claim.claimed, needed_seconds\n"
-                "    )\n",
-                "    marked = transitions.mark_transmit(session, claim.key, claim.claimed, needed_seconds)\n",
+                ATTEMPTS,
+                "        _GOES_ON,\n",
+                "",
             ),
         ),
     ),
