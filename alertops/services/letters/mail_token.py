@@ -18,8 +18,11 @@ from sqlalchemy.orm import Session
 
 from alertops.models import Letter, MailToken
 from alertops.models.letter import LetterKind
+from alertops.services.prepared import Prepared
 
-_INSERT = insert(cast(Table, MailToken.__table__))
+_INSERT = Prepared(
+    "insert_mail_token", insert(cast(Table, MailToken.__table__)), "hash", "letter_id", "outsider_id"
+)
 _BYTES = 32
 _PREFIX = "mlt_"  # lets people and scanners of secrets know one when they see it
 
@@ -27,7 +30,7 @@ _PREFIX = "mlt_"  # lets people and scanners of secrets know one when they see i
 def mint(session: Session, *, letter_id: UUID | None = None, outsider_id: UUID | None = None) -> str:
     """A new token of this letter, or for this outsider, good from the commit on."""
     token = f"{_PREFIX}{token_urlsafe(_BYTES)}"
-    session.execute(_INSERT, {"hash": hash_of(token), "letter_id": letter_id, "outsider_id": outsider_id})
+    _INSERT.run(session, {"hash": hash_of(token), "letter_id": letter_id, "outsider_id": outsider_id})
     return token
 
 
