@@ -22,7 +22,7 @@ from alertops.escalation.states import (
 )
 from alertops.models import Attempt, BrokerEpoch, Execution, Letter, RecoveryTotal, Step
 from alertops.services.happened import Happened, read_happened
-from alertops.services.recover import Loss
+from alertops.services.lost_rows import Loss
 
 # A count stops here, so that a backlog does not make a scrape time out just when it is looked at.
 COUNTED_AT_MOST = 100_000
