@@ -18,13 +18,16 @@ from sqlalchemy import ColumnElement, Select, func, literal, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from alertops.escalation.states import AttemptStatus, StepStatus, TimerStatus
-from alertops.models import Attempt, Execution, Heartbeat, Letter, Step, Timer
+from alertops.models import Attempt, EventDelivery, Execution, Heartbeat, Letter, Step, Timer
 from alertops.models.heartbeat import HeartbeatStatus
+from alertops.services.deliveries.standing import is_behind
 from alertops.services.dispatch import (
+    EVENT_QUEUE,
     FIRE_QUEUE,
     LETTER_QUEUE,
     SEND_QUEUES,
     AttemptWakeUp,
+    DeliveryWakeUp,
     HeartbeatWakeUp,
     LetterWakeUp,
     StepWakeUp,
@@ -49,7 +52,8 @@ class Loss(StrEnum):
     LEASE_EXPIRED = "lease_expired"
 
 
-_Waiting = type[Step] | type[Attempt] | type[Timer] | type[Letter] | type[Heartbeat]
+_OfExecution = type[Step] | type[Attempt] | type[Timer] | type[EventDelivery]
+_Waiting = _OfExecution | type[Letter] | type[Heartbeat]
 
 
 @dataclass(frozen=True)
@@ -64,9 +68,9 @@ class Search:
 
 def all_that_waits(since: datetime) -> list[Search]:
     """All that waits and was not dispatched since then. Attempts first: their steps came due before."""
-    scheduled, planned, timed, watched, written = (
+    scheduled, planned, timed, watched, written, told = (
         or_(table.dispatched_at.is_(None), table.dispatched_at < since)
-        for table in (Attempt, Step, Timer, Heartbeat, Letter)
+        for table in (Attempt, Step, Timer, Heartbeat, Letter, EventDelivery)
     )
     return [
         _attempts(Loss.BROKER_EMPTIED, scheduled),
@@ -74,6 +78,7 @@ def all_that_waits(since: datetime) -> list[Search]:
         _timers(Loss.BROKER_EMPTIED, timed),
         _heartbeats(Loss.BROKER_EMPTIED, watched),
         _letters(Loss.BROKER_EMPTIED, written),
+        _deliveries(Loss.BROKER_EMPTIED, told),
     ]
 
 
@@ -82,6 +87,7 @@ def lost_one_by_one(grace: float, short: Collection[str]) -> list[Search]:
     no_steps_wait = literal(FIRE_QUEUE).in_(short)
     no_attempts_wait = literal(SEND_QUEUES).concat(Attempt.channel).in_(short)
     no_letters_wait = literal(LETTER_QUEUE).in_(short)
+    no_events_wait = literal(EVENT_QUEUE).in_(short)
     late_step = _overdue(Step, Step.due_at, grace, no_steps_wait)
     late_attempt = _overdue(Attempt, Attempt.due_at, grace, no_attempts_wait)
     late_lease = _overdue(Attempt, Attempt.lease_until, grace, no_attempts_wait)
@@ -109,12 +115,17 @@ def lost_one_by_one(grace: float, short: Collection[str]) -> list[Search]:
             Letter.dispatched_at.is_not(None) & _overdue(Letter, Letter.due_at, grace, no_letters_wait),
         ),
         _letter_leases(_overdue(Letter, Letter.lease_until, grace, no_letters_wait)),
+        _deliveries(Loss.NEVER_DISPATCHED, _never_dispatched(EventDelivery, grace)),
+        _deliveries(
+            Loss.OVERDUE,
+            EventDelivery.dispatched_at.is_not(None)
+            & _overdue(EventDelivery, EventDelivery.due_at, grace, no_events_wait),
+        ),
+        _delivery_leases(_overdue(EventDelivery, EventDelivery.lease_until, grace, no_events_wait)),
     ]
 
 
-def _with_team(
-    query: Select[*tuple[Any, ...]], table: type[Step] | type[Attempt] | type[Timer]
-) -> Select[*tuple[Any, ...]]:
+def _with_team(query: Select[*tuple[Any, ...]], table: _OfExecution) -> Select[*tuple[Any, ...]]:
     return query.add_columns(Execution.team_id).join(Execution, Execution.id == table.execution_id)
 
 
@@ -165,6 +176,23 @@ def _letters_in(
     key = (due, Letter.id)
     query = select(*key).where(Letter.status == status, lost)
     return Search(reason, query, key, lambda row: LetterWakeUp(row[1], row[0]))
+
+
+def _deliveries(reason: Loss, lost: ColumnElement[bool]) -> Search:
+    return _deliveries_in(AttemptStatus.SCHEDULED, EventDelivery.due_at, reason, lost)
+
+
+def _delivery_leases(lost: ColumnElement[bool]) -> Search:
+    return _deliveries_in(AttemptStatus.SENDING, EventDelivery.lease_until, Loss.LEASE_EXPIRED, lost)
+
+
+def _deliveries_in(
+    status: AttemptStatus, due: InstrumentedAttribute[Any], reason: Loss, lost: ColumnElement[bool]
+) -> Search:
+    """Those that stand behind another are not lost: whoever ends that one wakes them."""
+    key = (due, EventDelivery.id)
+    query = _with_team(select(*key), EventDelivery).where(EventDelivery.status == status, lost, ~is_behind())
+    return Search(reason, query, key, lambda row: DeliveryWakeUp(row[1], row[0]))
 
 
 def _attempts_in(
