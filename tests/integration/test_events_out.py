@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -14,6 +16,7 @@ from alertops.escalation.states import ExecutionStatus
 from alertops.models import EventDelivery, Team, TimelineEntry
 from alertops.models.timeline import EVENTS
 from alertops.services.acknowledge import acknowledge
+from alertops.services.deliveries.host_places import APART_SECONDS, PLACES, SHORTEST_SECONDS
 from alertops.services.deliveries.record_delivery import GIVEN_UP_AFTER, LONGEST_ASKED
 from alertops.services.deliveries.standing import Told
 from alertops.services.dispatch import EVENT_QUEUE, SEND_DELIVERY
@@ -21,7 +24,8 @@ from alertops.services.end_executions import end_executions
 from alertops.services.operate import By
 from alertops.services.resolve import resolve
 from alertops.services.timeline import tell
-from tests.integration.raw_http import TAKEN, answer, raw_receiver
+from tests.acceptance.alerts import until
+from tests.integration.raw_http import TAKEN, answer, raw_receiver, silence
 from tests.integration.recovering import Markers, Queues, Sessions, runner
 from tests.integration.subscribing import (
     Dying,
@@ -370,6 +374,41 @@ def test_whoever_deletes_a_subscription_makes_no_event_wait(world: World, sessio
         note(world, execution, "told in between")
         another.commit()
     assert len(deliveries(world)) == 2
+
+
+def test_a_host_that_hangs_keeps_some_threads_and_not_those_of_another(
+    world: World, sessions: Sessions
+) -> None:
+    """It is given more than it has places for. What has no place is put off at once, and comes back."""
+    with (
+        raw_receiver(silence, host="127.0.0.2") as hangs,
+        raw_receiver(TAKEN) as well,
+        ThreadPoolExecutor(PLACES) as pool,
+    ):
+        hanging, fine = subscribe(world, hangs.url(), events=["started"]), subscribe(world, well.url())
+        for _ in range(PLACES + 2):
+            started(world)
+        world.timing = replace(world.timing, send_deadline=4)
+        post = Post(world)
+        post.wake_ups()
+        slow = [one.id for one in deliveries(world) if one.subscription_id == hanging.id]
+        quick = [one.id for one in deliveries(world) if one.subscription_id == fine.id]
+
+        def send(delivery_id: UUID) -> Told:
+            with sessions() as session:
+                return post.send(delivery_id, session)
+
+        hung = [pool.submit(send, one) for one in slow[:PLACES]]
+        until(lambda: len(hangs.requests) == PLACES, within=10, what="a hang in every place")
+        assert [post.send(one) for one in slow[PLACES:]] == [Told.AWAY] * 2
+        assert [post.send(one) for one in quick] == [Told.DELIVERED] * len(quick)
+        assert not any(one.done() for one in hung)
+        assert {one.result() for one in hung} == {Told.FAILED}
+    assert len(hangs.requests) == PLACES
+    put_off = [one for one in deliveries(world) if one.id in slow[PLACES:]]
+    assert [(one.status, one.tries) for one in put_off] == [("scheduled", 0)] * 2
+    waits = [m.delay_seconds for m in world.publisher.messages if UUID(str(m.args[0])) in slow[PLACES:]]
+    assert sorted(waits)[-2:] == pytest.approx([SHORTEST_SECONDS, SHORTEST_SECONDS + APART_SECONDS], abs=0.05)
 
 
 def test_another_teams_subscriber_is_told_nothing(world: World, session: Session) -> None:
