@@ -19,7 +19,7 @@ from typing import Any
 from kombu import Exchange, Queue
 
 from alertops.services.dispatch import EVENT_QUEUE, LETTER_QUEUE
-from alertops.services.lanes import BULK
+from alertops.services.lanes import BULK, is_bulk
 
 CHANNELS = ("email", "webhook")
 FIRE = "fire"
@@ -57,6 +57,11 @@ class GuardedQueue(Queue):
 def send_queue(channel: str) -> str:
     """The name, and the routing key, of a channel's queue."""
     return f"send.{channel}"
+
+
+def has_few_places(queue: str) -> bool:
+    """Whether a worker has only a few messages of it at a time, whatever its threads do (tasks/lanes.py)."""
+    return is_bulk(queue) or queue == EVENTS
 
 
 def task_queues() -> list[Queue]:

@@ -35,6 +35,8 @@ Beside it, each with a page of its own:
     accounts/            people's own accounts
     letters/             mails about accounts and teams
     integrations/        ways in for monitoring systems; intake/: what they bring
+    subscriptions/       machines that are told what happens to executions, as a team keeps them
+    deliveries/          what they are told, on its way
     heartbeats/          jobs that ping, and start a flow when they do not
     maintenance/         times in which nobody is told
 
