@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from alertops.escalation.states import ExecutionStatus
@@ -23,6 +23,7 @@ from alertops.services.dispatch import EVENT_QUEUE, SEND_DELIVERY
 from alertops.services.end_executions import end_executions
 from alertops.services.operate import By
 from alertops.services.resolve import resolve
+from alertops.services.retention.over import DELIVERIES_KEPT
 from alertops.services.timeline import tell
 from tests.acceptance.alerts import until
 from tests.integration.raw_http import TAKEN, answer, raw_receiver, silence
@@ -41,6 +42,7 @@ from tests.integration.subscribing import (
     subscribe,
     told,
 )
+from tests.integration.test_prune import prune_all
 from tests.integration.world import Broker, World, down, node
 
 NOWHERE = "https://hooks.example.com/secret-path"
@@ -423,6 +425,26 @@ def test_another_teams_subscriber_is_told_nothing(world: World, session: Session
         Post(world).run()
     assert told(ours) == ["started", "acknowledged"]
     assert theirs.requests == []
+
+
+def test_what_was_told_is_kept_for_a_week_and_what_is_still_to_be_told_keeps_its_execution(
+    world: World, session: Session
+) -> None:
+    with raw_receiver(TAKEN, answer("503 Busy")) as receiver:
+        subscribe(world, receiver.url(), events=["started", "resolved"])
+        execution = started(world)
+        resolve(world.session, world.dispatcher, execution.id, By(world.owner.id))
+        assert Post(world).run()[-1] is Told.FAILED
+    week = DELIVERIES_KEPT.total_seconds()
+    world.pass_time(execution, week - 60)
+    assert prune_all(session, timedelta(days=1)) == {}
+    world.pass_time(execution, 120)
+    assert prune_all(session, timedelta(days=1)) == {"event deliveries": 1}
+    assert states(world) == ["scheduled"]
+    session.execute(update(EventDelivery).values(status="cancelled", finished_at=func.now()))
+    session.commit()
+    assert prune_all(session, timedelta(days=1)) == {"executions": 1}
+    assert deliveries(world) == []
 
 
 def test_every_state_that_an_execution_can_take_is_an_event() -> None:
