@@ -63,6 +63,7 @@ imports = (
     "tasks.fire_timer",
     "tasks.check_heartbeat",
     "tasks.send_attempt",
+    "tasks.send_delivery",
     "tasks.send_letter",
     "tasks.recover",
 )

@@ -10,6 +10,7 @@
     tokens.py       who is calling; client.py is from where; asking.py is for what
     errors.py       errors -> RFC 9457 problems; problems.py is what those look like
     once.py         what is sent again is not done again
+    outbox.py       what subscribers are told of, and nothing else follows from
     openapi.py      the description, and the pages to read it
     answer_words.py what the page that a mail links to says; templates/ is how it looks
     permissions.py  the table of who may do what, for the documentation
@@ -41,6 +42,7 @@ from api.extensions import init_extensions
 from api.metrics import init_metrics
 from api.once import taken
 from api.openapi import init_openapi
+from api.outbox import init_outbox
 from api.readiness import init_readiness
 from api.tokens import init_tokens
 from api.views import (
@@ -67,6 +69,7 @@ from api.views import (
     received_invitations,
     revisions,
     sessions,
+    subscriptions,
     teams,
     webhook_secrets,
 )
@@ -94,6 +97,7 @@ BLUEPRINTS = (
     maintenance.blueprint,
     integrations.blueprint,
     heartbeats.blueprint,
+    subscriptions.blueprint,
     pagerduty.blueprint,
     webhooks.blueprint,
     pings.blueprint,
@@ -123,6 +127,7 @@ def create_app(settings: ApiSettings, publisher: Publisher, queues: QueueReader)
         AnswerLinks(settings.core.public_url, settings.core.link_keys),
         SecretBox(settings.core.secrets_keys),
     )
+    init_outbox(app)
     init_tokens(app, settings.signing_keys)
     init_readiness(app, settings.core)
     init_metrics(app, settings.core, queues, version("alertops"))

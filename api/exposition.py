@@ -39,7 +39,9 @@ class Exposition:
 
 def _recovery(recovery: RecoveryFigures) -> Iterator[Metric]:
     recovered = CounterMetricFamily(
-        "alertops_recovered", "Steps, attempts and letters that were dispatched again.", labels=["reason"]
+        "alertops_recovered",
+        "Steps, attempts, letters and events that were dispatched again.",
+        labels=["reason"],
     )
     for reason, rows in recovery.recovered.items():
         recovered.add_metric([reason], rows)
@@ -67,6 +69,15 @@ def _work(work: OpenWork) -> Iterator[Metric]:
     yield _labelled("alertops_attempts", "Attempts that are not finished.", "status", work.attempts.items())
     yield _labelled("alertops_letters", "Letters that are not finished.", "status", work.letters.items())
     yield _gauge("alertops_letters_failed", "Letters that failed within a day.", work.letters_failed)
+    yield _labelled(
+        "alertops_event_deliveries",
+        "Events that subscribers are to be told.",
+        "status",
+        work.deliveries.items(),
+    )
+    yield _gauge(
+        "alertops_event_deliveries_failed", "Events that were given up within a day.", work.deliveries_failed
+    )
     yield _gauge("alertops_steps_waiting", "Steps that have not fired yet.", work.steps_waiting)
     yield _gauge("alertops_steps_overdue", "Steps that should have fired.", work.steps_overdue)
     yield _gauge(

@@ -14,6 +14,7 @@ fire_step.py    thin tasks: take a key, call one service
 fire_timer.py
 check_heartbeat.py
 send_attempt.py
+send_delivery.py
 send_letter.py
 recover.py
 resources.py    what a worker process opens once: database, publisher, channels

@@ -24,8 +24,7 @@ from kombu.transport.native_delayed_delivery import (
     level_name,
 )
 
-from alertops.services.lanes import is_bulk
-from tasks.queues import EXCHANGE, task_queues
+from tasks.queues import EXCHANGE, has_few_places, task_queues
 
 # What 28 levels can hold, about eight years and a half; a longer delay waits in two stretches, as the
 # worker that wakes early dispatches again for what remains.
@@ -46,8 +45,8 @@ class Route:
 
 def route(queue: str, delay_seconds: float) -> Route:
     """The entry for a message to this queue."""
-    # A worker has few places for what comes by the bulk lane, and none to hold it in (lanes.py).
-    if is_bulk(queue):
+    # And none of them to hold it in.
+    if has_few_places(queue):
         delay_seconds = ceil(delay_seconds)
     whole = min(int(delay_seconds), LONGEST_SECONDS)
     fraction = delay_seconds % 1

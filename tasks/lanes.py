@@ -5,6 +5,9 @@ in force when it began to consume it: for the bulk lane, an eighth of its thread
 has an eighth of each worker at most, however long its queue is, and the rest is there for who comes by
 the fast lane. It keeps a processor busy all the same: more would only make everybody wait for each
 other's turns.
+
+Of what is told to subscribers (`send.events`) it has no more than half of its threads at a time: the other
+half is there for the alerts that the same worker posts, whatever subscribers do.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from celery.signals import celeryd_after_setup
 
 from alertops.services.lanes import BULK, is_bulk
 from tasks.app import app
+from tasks.queues import EVENTS
 
 
 @celeryd_after_setup.connect
@@ -32,6 +36,11 @@ def places(concurrency: int) -> int:
     return max(1, concurrency // 8)
 
 
+def event_places(concurrency: int) -> int:
+    """How many events it has at a time."""
+    return max(1, concurrency // 2)
+
+
 class LaneShares(bootsteps.StartStopStep):
     """Tells the broker a prefetch for each queue, just before it is consumed."""
 
@@ -39,11 +48,13 @@ class LaneShares(bootsteps.StartStopStep):
 
     def start(self, parent: Any) -> None:
         consumer, usual = parent.task_consumer, parent.initial_prefetch_count
-        few = places(parent.controller.concurrency)
+        threads = parent.controller.concurrency
+        shares = {EVENTS: event_places(threads)}
         consume = consumer._basic_consume
 
         def consume_with_its_share(queue: Any, **options: Any) -> Any:
-            consumer.qos(prefetch_count=few if is_bulk(queue.name) else usual, apply_global=False)
+            share = places(threads) if is_bulk(queue.name) else shares.get(queue.name, usual)
+            consumer.qos(prefetch_count=share, apply_global=False)
             return consume(queue, **options)
 
         # kombu has one prefetch for all queues of a consumer, and this is where it begins with each.

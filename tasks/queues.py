@@ -2,8 +2,10 @@
 
     fire          steps that came due; never waits behind a slow provider
     send.<channel>  attempts, one queue a channel, so that a channel that hangs delays no other
+    send.events   what happens to executions, for whoever has subscribed to it
     send.letters  mails about accounts and teams, which wait for alerts and never the other way round
-    fire.bulk, send.<channel>.bulk  the same for what a team starts beyond its share (services/lanes.py)
+    fire.bulk, send.<channel>.bulk, send.events.bulk  the same for what a team starts beyond its share
+                  (services/lanes.py)
     recovery      the recovery task
     alertops.epoch.<id>  the marker of a broker that has our messages; nothing is sent there
 
@@ -16,12 +18,13 @@ from typing import Any
 
 from kombu import Exchange, Queue
 
-from alertops.services.dispatch import LETTER_QUEUE
-from alertops.services.lanes import BULK
+from alertops.services.dispatch import EVENT_QUEUE, LETTER_QUEUE
+from alertops.services.lanes import BULK, is_bulk
 
 CHANNELS = ("email", "webhook")
 FIRE = "fire"
 LETTERS = LETTER_QUEUE
+EVENTS = EVENT_QUEUE
 RECOVERY = "recovery"
 
 EXCHANGE = Exchange("alertops", type="topic", durable=True)
@@ -56,9 +59,14 @@ def send_queue(channel: str) -> str:
     return f"send.{channel}"
 
 
+def has_few_places(queue: str) -> bool:
+    """Whether a worker has only a few messages of it at a time, whatever its threads do (tasks/lanes.py)."""
+    return is_bulk(queue) or queue == EVENTS
+
+
 def task_queues() -> list[Queue]:
     """All queues that workers consume."""
-    lanes = [FIRE, *(send_queue(channel) for channel in CHANNELS)]
+    lanes = [FIRE, *(send_queue(channel) for channel in CHANNELS), EVENTS]
     return [_queue(name) for name in (*lanes, *(lane + BULK for lane in lanes), LETTERS, RECOVERY)]
 
 

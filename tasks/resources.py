@@ -18,6 +18,8 @@ from alertops.config import Environment, Timing, read_alert_limit, read_settings
 from alertops.db import session_factory
 from alertops.secret_box import SecretBox
 from alertops.services.alert_limit import AlertLimit
+from alertops.services.deliveries.host_places import HostPlaces
+from alertops.services.deliveries.send_delivery import Outlet
 from alertops.services.dispatch import Dispatcher
 from alertops.services.lanes import is_bulk
 from alertops.services.letters.send_letter import Post
@@ -31,6 +33,7 @@ class Resources:
     publisher: ConfirmingPublisher
     dispatcher: Dispatcher
     channels: Mapping[str, Channel]
+    outlet: Outlet
     post: Post
     timing: Timing
     # Of what a silent job starts; each process that starts executions counts for itself, and asks the others.
@@ -58,6 +61,7 @@ def resources() -> Resources:
         publisher=publisher,
         dispatcher=Dispatcher(publisher),
         channels={email.name: email, webhook.name: webhook},
+        outlet=Outlet(webhook, HostPlaces()),
         post=Post(mailer, settings.public_url),
         timing=settings.timing,
         alert_limit=AlertLimit(alerts_per_minute),

@@ -27,5 +27,8 @@ def send_attempt_task(task: Task[Any, Any], execution_id: str, step: int, target
         execution=execution_id, step=step, target=target, attempt=attempt
     ):
         with here.sessions() as session:
-            reason = send_attempt(session, here.dispatcher_of(task.request), here.channels, here.timing, key)
+            dispatcher = here.dispatcher_of(task.request)
+            reason = send_attempt(session, dispatcher, here.channels, here.timing, key)
+            # What subscribers are told of it, if it was claimed and then lost: nothing else was dispatched.
+            dispatcher.dispatch(session, [])
         log.debug("woken", reason=reason.value)

@@ -16,6 +16,7 @@ from celery.worker import state
 from alertops.errors import BrokerUnavailableError
 from alertops.services.dispatch import Message, Publisher
 from tasks.hearing import Hearing
+from tasks.queues import has_few_places
 
 CANARY = "alertops.canary"
 # EX_SOFTWARE of sysexits.h: not 0, so that a supervisor which restarts on failure alone does so.
@@ -50,8 +51,14 @@ class Watch:
         return [
             heard.queue
             for heard in self._hearing.report()
-            if heard.deaf and (not busy or heard.seconds_ago > STUCK_SECONDS)
+            if heard.deaf and heard.seconds_ago >= self._explained_seconds(heard.queue, busy=busy)
         ]
+
+    def _explained_seconds(self, queue: str, *, busy: bool) -> float:
+        """For how long silence may mean that all threads, or all places of the queue, are taken."""
+        if busy:
+            return STUCK_SECONDS
+        return self._leave_seconds if has_few_places(queue) else 0.0
 
     def _send(self, queue: str) -> None:
         at = self._hearing.now()

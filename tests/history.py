@@ -47,6 +47,11 @@ _ROWS = (
     ORDER BY i
     """,
     """
+    INSERT INTO event_deliveries (subscription_id, execution_id, position, flow_id, execution_status, status,
+        tries, due_at, claim_number, detail, created_at, finished_at, dispatched_at)
+    SELECT :team, id, i, :flow, status, 'delivered', 1, at, 1, '200 OK', at, at, at FROM past ORDER BY i
+    """,
+    """
     WITH outsider AS (
         INSERT INTO outsiders (team_id, address) VALUES (:team, 'outside@example.com')
         ON CONFLICT (team_id, lower(address)) DO UPDATE SET address = excluded.address RETURNING id

@@ -16,7 +16,7 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from urllib.parse import urlsplit
@@ -25,6 +25,7 @@ from alertops.channels.base import Certainty, Channel, ChannelError, Delivery, N
 from alertops.channels.deadline import Deadline
 from alertops.channels.dial import Address, dial
 from alertops.channels.endpoint import Endpoint
+from alertops.channels.event_body import Event, build_event_body
 from alertops.channels.http_exchange import Answer, Headers, NoAnswer, hung_up, post
 from alertops.channels.public_address import AddressRules, IPNetwork
 from alertops.channels.resolver import Resolver
@@ -55,6 +56,16 @@ class WebhookSettings:
     ca_file: str | None = None
 
 
+@dataclass(frozen=True)
+class _Parcel:
+    """What is posted: where to, under which id, and what signs it."""
+
+    url: str
+    key: str
+    body: bytes
+    sealed_secrets: tuple[str, ...]
+
+
 class WebhookChannel(Channel):
     """Posts to the URL that is the address; safe to share between threads. No proxy is used, whatever the
     environment says: it would look up the name itself.
@@ -73,25 +84,34 @@ class WebhookChannel(Channel):
         self._secrets = secrets
         self._resolver = resolver or Resolver()
 
+    def open(self, notification: Notification, *, within_seconds: float) -> AbstractContextManager[Delivery]:
+        body = build_body(notification, self._public_url)
+        parcel = _Parcel(notification.address, notification.key, body, notification.sealed_secrets)
+        return self._open(parcel, within_seconds)
+
+    def open_event(self, event: Event, *, within_seconds: float) -> AbstractContextManager[Delivery]:
+        """The same for what a subscriber is told."""
+        body = build_event_body(event, self._public_url)
+        return self._open(_Parcel(event.url, event.key, body, event.sealed_secrets), within_seconds)
+
     @contextmanager
-    def open(self, notification: Notification, *, within_seconds: float) -> Iterator[Delivery]:
+    def _open(self, parcel: _Parcel, within_seconds: float) -> Iterator[Delivery]:
         """Look up, connect, and have TLS if it is https; every failure is NOT_SENT."""
         deadline = Deadline(within_seconds)
-        endpoint = _endpoint(notification.address)
+        endpoint = _endpoint(parcel.url)
         wording = _Wording(endpoint)
-        body = build_body(notification, self._public_url)
-        headers = [*_headers(endpoint), *self._identify(notification, body)]
+        headers = [*_headers(endpoint), *self._identify(parcel)]
         try:
             sock = self._connect(endpoint, deadline)
         # ValueError: a name that cannot be one.
         except (OSError, ValueError) as error:
             raise ChannelError(wording.failure("could not be connected to", error)) from error
         with sock:
-            yield _WebhookDelivery(sock, endpoint.target, headers, body, wording)
+            yield _WebhookDelivery(sock, endpoint.target, headers, parcel.body, wording)
 
-    def _identify(self, notification: Notification, body: bytes) -> Headers:
+    def _identify(self, parcel: _Parcel) -> Headers:
         try:
-            return identify(notification.key, body, notification.sealed_secrets, self._secrets)
+            return identify(parcel.key, parcel.body, parcel.sealed_secrets, self._secrets)
         except SecretsError as error:
             # Unsigned, it would be refused, or taken for one that somebody made up.
             raise ChannelError(f"could not be signed: {error}") from error

@@ -19,6 +19,7 @@ from alertops.models.maintenance import MaintenanceWindow
 from alertops.models.outsider import Outsider
 from alertops.models.recovery_total import RecoveryTotal
 from alertops.models.request_key import RequestKey
+from alertops.models.subscription import EventDelivery, Subscription
 from alertops.models.team import Membership, Team
 from alertops.models.throttle import Throttle
 from alertops.models.timeline import TimelineEntry
@@ -34,6 +35,7 @@ __all__ = [
     "Change",
     "ContactMethods",
     "DispatchFailure",
+    "EventDelivery",
     "EventTotal",
     "EventsCounted",
     "Execution",
@@ -53,6 +55,7 @@ __all__ = [
     "RecoveryTotal",
     "RequestKey",
     "Step",
+    "Subscription",
     "Team",
     "Throttle",
     "TimelineEntry",

@@ -11,6 +11,35 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from alertops.db import Base
 
+# What can happen to an execution, in about the order of an alert's way.
+EVENTS = (
+    "started",
+    "alert_repeated",
+    "step_fired",
+    "address_refused",
+    "address_stopped",
+    "nobody_to_tell",
+    "attempt_scheduled",
+    "attempt_claimed_again",
+    "attempt_delivered",
+    "attempt_failed",
+    "attempt_unknown",
+    "attempt_cancelled",
+    "attempt_doubted",
+    "webhook_gone",
+    "step_brought_forward",
+    "step_replanned",
+    "course_changed",
+    "acknowledged",
+    "snoozed",
+    "resumed",
+    "exhausted",
+    "resolved",
+    "cancelled",
+    "replayed",
+    "note",
+)
+
 
 class TimelineEntry(Base):
     """Written in the same transaction as what it tells of, under the execution's lock."""

@@ -12,7 +12,8 @@ An alert's way:
     replay.py            the same alert once more; add_note.py: what people write beside it
     backlog.py           whether what is overdue stands in a queue, or is lost
     broker_epoch.py      whether the broker still has our messages, or is an empty one
-    recover.py           what should have fired and did not is dispatched again
+    recover.py           what should have fired and did not is dispatched again;
+    lost_rows.py         which rows these are
     recovery_record.py   what recovery leaves behind: totals, and when it last got through
     count_events.py      what the timelines tell is added up; happened.py: and read
     dispatch_failures.py wake-ups that the broker did not take, counted
@@ -34,6 +35,8 @@ Beside it, each with a page of its own:
     accounts/            people's own accounts
     letters/             mails about accounts and teams
     integrations/        ways in for monitoring systems; intake/: what they bring
+    subscriptions/       machines that are told what happens to executions, as a team keeps them
+    deliveries/          what they are told, on its way
     heartbeats/          jobs that ping, and start a flow when they do not
     maintenance/         times in which nobody is told
 

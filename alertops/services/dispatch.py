@@ -20,6 +20,7 @@ from alertops.db import Moment, database_now
 from alertops.errors import BrokerUnavailableError
 from alertops.faults import Point, reach
 from alertops.services import transitions
+from alertops.services.deliveries.announced import take_announced
 from alertops.services.dispatch_failures import DispatchFault, count_failure
 from alertops.services.keys import AttemptKey, HeartbeatKey, StepKey, TimerKey
 from alertops.services.lanes import BULK, Shares
@@ -30,10 +31,12 @@ FIRE_TIMER = "alertops.fire_timer"
 CHECK_HEARTBEAT = "alertops.check_heartbeat"
 SEND_ATTEMPT = "alertops.send_attempt"
 SEND_LETTER = "alertops.send_letter"
+SEND_DELIVERY = "alertops.send_delivery"
 # The queues that they wait in; a channel's name follows the prefix.
 FIRE_QUEUE = "fire"
 SEND_QUEUES = "send."
 LETTER_QUEUE = "send.letters"
+EVENT_QUEUE = "send.events"
 
 log = structlog.get_logger(__name__)
 
@@ -79,7 +82,15 @@ class HeartbeatWakeUp:
     due_at: datetime
 
 
-WakeUp = StepWakeUp | TimerWakeUp | AttemptWakeUp | LetterWakeUp | HeartbeatWakeUp
+@dataclass(frozen=True)
+class DeliveryWakeUp:
+    """Wake somebody to deliver this event at its due time."""
+
+    delivery_id: UUID
+    due_at: datetime
+
+
+WakeUp = StepWakeUp | TimerWakeUp | AttemptWakeUp | LetterWakeUp | HeartbeatWakeUp | DeliveryWakeUp
 
 
 @dataclass(frozen=True)
@@ -129,14 +140,18 @@ class Dispatcher:
     ) -> int:
         """Publish the wake-ups of committed rows; return how many the broker confirmed.
 
-        The session must have no transaction open. Nothing is raised when the broker or the database
-        is down: what was committed stays committed, and recovery dispatches it. Whoever has just read the
-        database's clock says so by `moment`, and it is not asked again.
+        The session must have no transaction open; the events that it has committed for subscribers are woken
+        with these. Nothing is raised when the broker or the database is down: what was committed stays
+        committed, and recovery dispatches it. Whoever has just read the database's clock says so by `moment`,
+        and it is not asked again.
         """
-        if not wake_ups:
+        announced = take_announced(session)
+        if not wake_ups and not announced:
             return 0
         try:
-            return self._publish_and_mark(session, wake_ups, moment or _read(session), recovering=recovering)
+            moment = moment or _read(session)
+            wake_ups = [*wake_ups, *(DeliveryWakeUp(id_, moment.at) for id_ in announced)]
+            return self._publish_and_mark(session, wake_ups, moment, recovering=recovering)
         except (BrokerUnavailableError, DBAPIError) as error:
             session.rollback()
             log.warning("dispatch_failed", rows=len(wake_ups), error=str(error), next="recovery dispatches")
@@ -189,6 +204,8 @@ def _keys(wake_ups: Sequence[WakeUp]) -> transitions.Keys:
                 keys.setdefault(Kind.LETTERS, []).append((letter_id,))
             case HeartbeatWakeUp(key):
                 keys.setdefault(Kind.HEARTBEATS, []).append(key)
+            case DeliveryWakeUp(delivery_id):
+                keys.setdefault(Kind.DELIVERIES, []).append((delivery_id,))
     # In one order, whatever came first: the statement for these kinds is made once.
     return dict(sorted(keys.items(), key=lambda item: item[0].name))
 
@@ -208,3 +225,5 @@ def _message(wake_up: WakeUp, now: datetime, *, bulk: bool) -> Message:
             return Message(SEND_LETTER, (str(letter_id),), LETTER_QUEUE, delay)
         case HeartbeatWakeUp(key):
             return Message(CHECK_HEARTBEAT, (str(key.heartbeat_id), key.wake), FIRE_QUEUE + lane, delay)
+        case DeliveryWakeUp(delivery_id):
+            return Message(SEND_DELIVERY, (str(delivery_id),), EVENT_QUEUE + lane, delay)

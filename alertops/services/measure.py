@@ -20,13 +20,13 @@ from alertops.escalation.states import (
     ExecutionStatus,
     StepStatus,
 )
-from alertops.models import Attempt, BrokerEpoch, Execution, Letter, RecoveryTotal, Step
+from alertops.models import Attempt, BrokerEpoch, EventDelivery, Execution, Letter, RecoveryTotal, Step
 from alertops.services.happened import Happened, read_happened
-from alertops.services.recover import Loss
+from alertops.services.lost_rows import Loss
 
 # A count stops here, so that a backlog does not make a scrape time out just when it is looked at.
 COUNTED_AT_MOST = 100_000
-# How long a letter that failed is told of.
+# How long a letter that failed is told of, or an event that a subscriber was not told.
 FAILED_SINCE = timedelta(days=1)
 # Nobody waits longer for an answer; the database should not work on it for longer either.
 STATEMENT_TIMEOUT = "1500ms"
@@ -51,6 +51,8 @@ class OpenWork:
     attempts: Mapping[AttemptStatus, int]
     letters: Mapping[AttemptStatus, int]
     letters_failed: int
+    deliveries: Mapping[AttemptStatus, int]
+    deliveries_failed: int
     steps_waiting: int
     steps_overdue: int
     attempts_overdue: int
@@ -117,8 +119,10 @@ def _open_work(connection: Connection, grace: timedelta) -> OpenWork:
         waiting & (Step.due_at < overdue_since),
         scheduled & (Attempt.due_at < overdue_since),
     )
-    failed = (Letter.status == AttemptStatus.FAILED) & (
-        Letter.finished_at > func.statement_timestamp() - FAILED_SINCE
+    failed, given_up = (
+        (table.status == AttemptStatus.FAILED)
+        & (table.finished_at > func.statement_timestamp() - FAILED_SINCE)
+        for table in (Letter, EventDelivery)
     )
     oldest = func.least(_first(Step.due_at, late_step), _first(Attempt.due_at, late_attempt))
     row = (
@@ -128,6 +132,8 @@ def _open_work(connection: Connection, grace: timedelta) -> OpenWork:
                 *(_count(f"attempt_{s}", Attempt.status == s) for s in UNFINISHED),
                 *(_count(f"letter_{s}", Letter.status == s) for s in UNFINISHED),
                 _count("letters_failed", failed),
+                *(_count(f"delivery_{s}", EventDelivery.status == s) for s in UNFINISHED),
+                _count("deliveries_failed", given_up),
                 _count("steps_waiting", waiting),
                 _count("steps_overdue", late_step),
                 _count("attempts_overdue", late_attempt),
@@ -142,6 +148,8 @@ def _open_work(connection: Connection, grace: timedelta) -> OpenWork:
         attempts={s: row[f"attempt_{s}"] for s in UNFINISHED},
         letters={s: row[f"letter_{s}"] for s in UNFINISHED},
         letters_failed=row["letters_failed"],
+        deliveries={s: row[f"delivery_{s}"] for s in UNFINISHED},
+        deliveries_failed=row["deliveries_failed"],
         steps_waiting=row["steps_waiting"],
         steps_overdue=row["steps_overdue"],
         attempts_overdue=row["attempts_overdue"],

@@ -27,6 +27,7 @@ from alertops.models import (
     Invitation,
     MaintenanceWindow,
     Outsider,
+    Subscription,
     Team,
     TimelineEntry,
     WebhookSecret,
@@ -158,6 +159,14 @@ def heartbeats_of(
     return _newest_first(
         session, select(Heartbeat).where(Heartbeat.team_id == team_id), Heartbeat, after, limit
     )
+
+
+def subscriptions_of(
+    session: Session, team_id: UUID, *, limit: int, after: Place | None = None
+) -> Page[Subscription, Place]:
+    """The team's subscriptions, newest first, those too that are disabled."""
+    query = select(Subscription).where(Subscription.team_id == team_id)
+    return _newest_first(session, query, Subscription, after, limit)
 
 
 def changes_of(

@@ -86,6 +86,12 @@ class Client:
     def heartbeat(self, heartbeat_id: str) -> dict[str, Any]:
         return self._get(f"/heartbeats/{heartbeat_id}")
 
+    def subscribe(self, team_id: str, url: str, **more: Any) -> str:
+        """Have a machine told what happens to the team's executions."""
+        return str(
+            self._post(f"/teams/{team_id}/subscriptions", {"name": "Machine", "url": url, **more})["id"]
+        )
+
     def start(self, flow_id: str, summary: str, **more: Any) -> dict[str, Any]:
         """Raise an alert; returns its execution."""
         return self._post(f"/flows/{flow_id}/executions", {"summary": summary, **more})

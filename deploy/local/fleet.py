@@ -2,8 +2,8 @@
 
     api          gunicorn: HTTP in, executions out
     worker host  two Celery workers: one fires steps, one sends, so that a provider that hangs delays
-                 nobody's clock; and if asked for, a third one that posts webhooks, so that a machine
-                 that hangs delays no mail
+                 nobody's clock; and if asked for, a third one that posts webhooks, and events to those
+                 who have subscribed, so that a machine that hangs delays no mail
     flower       watches the workers
     mail sink    takes every mail and keeps it in a Maildir; for people without a mail server
 
@@ -220,7 +220,8 @@ class Fleet(Processes):
         )
         hook = None
         if self._webhooks:
-            hook = worker("hook", "--queues", "send.webhook", "--prefetch-multiplier", "1", *self._pools.hook)
+            queues = "send.webhook,send.events"
+            hook = worker("hook", "--queues", queues, "--prefetch-multiplier", "1", *self._pools.hook)
         return WorkerHost(name, fire, send, self.folder / f"host-{name}", hook)
 
     def _mail_sink(self) -> Service:

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from alertops.services.deliveries.host_places import PLACES
 from deploy.local.fleet import Fleet
 from deploy.local.smtp_sink import SmtpSink
 from deploy.local.stack import Addresses
-from tests.acceptance.alerts import ON_TIME, Alerts, measured, node, until
+from tests.acceptance.alerts import ON_TIME, Alert, Alerts, measured, node, until
 from tests.integration.raw_http import TAKEN, RawReceiver, raw_receiver, silence
 
 pytestmark = pytest.mark.acceptance
@@ -74,6 +75,39 @@ def test_a_machine_that_did_not_answer_is_told_again_under_the_same_id(alerts: A
         (str(alert.id), True),
     ]
     assert {request.headers["webhook-id"] for request in receiver.requests} == {f"{alert.id}.1.1"}
+
+
+def test_a_subscriber_that_hangs_delays_neither_alerts_nor_another_subscriber(alerts: Alerts) -> None:
+    with (
+        raw_receiver(silence, host="127.0.0.2") as hangs,
+        raw_receiver(TAKEN) as well,
+        raw_receiver(TAKEN) as paged,
+    ):
+        for receiver in (hangs, well):
+            alerts.client.subscribe(alerts.team_id, receiver.url("/events"))
+        flow = alerts.flow(node("after@example.org", 600))
+        for _ in range(2 * THREADS):
+            alerts.raise_(flow)
+        until(lambda: hangs.connections >= PLACES, within=20, what="a hang in every place")
+        alert = alerts.raise_with(machine(paged), node("after@example.org", 600))
+        expected = ["started", "step_fired", "attempt_delivered"]
+        took = until(lambda: _events(well, alert) == expected, within=20, what="all events of the alert")
+        until(lambda: [a.status for a in alert.attempts] == ["delivered"], within=10)
+        assert _events(hangs, alert) in ([], ["started"])
+    [attempt] = alert.attempts
+    assert attempt.finished_at is not None
+    late = attempt.finished_at - attempt.due_at
+    measured(
+        f"while a subscriber hung, an alert was posted {late.total_seconds():.2f} s after it was due, and"
+        f" another subscriber had been told all of it {took:.2f} s after it came"
+    )
+    assert late < ON_TIME
+
+
+def _events(receiver: RawReceiver, alert: Alert) -> list[str]:
+    """What the receiver was told of this alert."""
+    data = [json.loads(request.body)["data"] for request in list(receiver.requests)]
+    return [one["event"] for one in data if one["execution_id"] == str(alert.id)]
 
 
 def test_machines_that_hang_delay_neither_mail_nor_firing(alerts: Alerts) -> None:

@@ -15,6 +15,7 @@ from alertops.models import (
     AuditEntry,
     Change,
     ContactMethods,
+    EventDelivery,
     Execution,
     Flow,
     FlowNode,
@@ -30,6 +31,7 @@ from alertops.models import (
     Membership,
     Outsider,
     Step,
+    Subscription,
     Team,
     TimelineEntry,
     Timer,
@@ -87,14 +89,15 @@ def furnish(session: Session, name: str) -> Tenant:
             ),
         ]
     )
-    flow_id = _alert(session, team, name)
+    flow_id, execution_id = _alert(session, team, name)
+    _subscription(session, team, flow_id, execution_id)
     _integration(session, team, flow_id, name)
     _letter(session, team, name)
     session.commit()
     return Tenant(user.id, team.id, flow_id)
 
 
-def _alert(session: Session, team: Team, name: str) -> UUID:
+def _alert(session: Session, team: Team, name: str) -> tuple[UUID, UUID]:
     flow = Flow(team_id=team.id, name=name, revision_number=1)
     session.add(flow)
     session.flush()
@@ -156,7 +159,25 @@ def _alert(session: Session, team: Team, name: str) -> UUID:
     )
     session.add(TimelineEntry(**of_execution, event="started", detail={}))
     session.add(Timer(**of_execution, number=1, kind="resolve", status="waiting", due_at=_soon()))
-    return flow.id
+    session.flush()
+    return flow.id, execution.id
+
+
+def _subscription(session: Session, team: Team, flow_id: UUID, execution_id: UUID) -> None:
+    """After the entry, which would have made a delivery of its own."""
+    subscription = Subscription(
+        team_id=team.id, name=team.name, url="https://hooks.example.com/", created_by=team.id
+    )
+    session.add(subscription)
+    session.flush()
+    delivery = EventDelivery(
+        subscription_id=subscription.id,
+        execution_id=execution_id,
+        position=1,
+        flow_id=flow_id,
+        execution_status="running",
+    )
+    session.add(delivery)
 
 
 def _integration(session: Session, team: Team, flow_id: UUID, name: str) -> None:

@@ -79,8 +79,14 @@ class RawReceiver:
     """Serves each connection in a thread of its own, as it is told."""
 
     def __init__(
-        self, answers: Sequence[Answer], greeting: Answer, before_tls: Answer, tls: ssl.SSLContext | None
+        self,
+        answers: Sequence[Answer],
+        greeting: Answer,
+        before_tls: Answer,
+        tls: ssl.SSLContext | None,
+        host: str = "127.0.0.1",
     ) -> None:
+        self.host = host
         self.requests: list[Received] = []
         self.connections = 0
         self._answers = answers
@@ -88,18 +94,18 @@ class RawReceiver:
         self._before_tls = before_tls
         self._tls = tls
         self._stopped = threading.Event()
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server((host, 0))
         self.port: int = self._listener.getsockname()[1]
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 
-    def url(self, path: str = "/hook", *, host: str = "127.0.0.1", scheme: str = "http") -> str:
-        return f"{scheme}://{host}:{self.port}{path}"
+    def url(self, path: str = "/hook", *, host: str | None = None, scheme: str = "http") -> str:
+        return f"{scheme}://{host or self.host}:{self.port}{path}"
 
     def stop(self) -> None:
         self._stopped.set()
         # Wakes the receiver from accept, so that it sees that it is to stop.
-        socket.create_connection(("127.0.0.1", self.port)).close()
+        socket.create_connection((self.host, self.port)).close()
         self._thread.join(PLENTY)
         self._listener.close()
         assert not self._thread.is_alive()
@@ -133,13 +139,17 @@ class RawReceiver:
 
 @contextmanager
 def raw_receiver(
-    *answers: Answer, greeting: Answer = b"", before_tls: Answer = b"", tls: ssl.SSLContext | None = None
+    *answers: Answer,
+    greeting: Answer = b"",
+    before_tls: Answer = b"",
+    tls: ssl.SSLContext | None = None,
+    host: str = "127.0.0.1",
 ) -> Iterator[RawReceiver]:
     """A receiver that gives each request the next of the answers, and the last one from then on.
 
     `before_tls` and `greeting` are done before and after the handshake, before anything is read.
     """
-    receiver = RawReceiver(answers, greeting, before_tls, tls)
+    receiver = RawReceiver(answers, greeting, before_tls, tls, host)
     try:
         yield receiver
     finally:

@@ -48,7 +48,12 @@ class Queues:
     """Queues as long as a test says; unless it does, there is a backlog everywhere."""
 
     ready_in: dict[str, int] = field(
-        default_factory=lambda: {"fire": 1000, "send.email": 1000, "send.letters": 1000}
+        default_factory=lambda: {
+            "fire": 1000,
+            "send.email": 1000,
+            "send.letters": 1000,
+            "send.events": 1000,
+        }
     )
     on_ask: Callable[[], object] = lambda: None
 

@@ -28,6 +28,7 @@ MAINTENANCE = {
     "starts_at": "2099-01-01T00:00:00Z",
     "ends_at": "2099-01-02T00:00:00Z",
 }
+SUBSCRIPTION = {"name": "mine", "url": "https://hooks.example.com/events"}
 BODIES: dict[str, Any] = {
     "flows.create": a_flow(),
     "preview.show_unsaved": a_flow(),
@@ -56,6 +57,8 @@ BODIES: dict[str, Any] = {
     "members.hand_over_team": {"user_id": str(uuid4())},
     "api_keys.create": {"name": "mine", "scopes": ["manage"]},
     "maintenance.declare": MAINTENANCE,
+    "subscriptions.create": SUBSCRIPTION,
+    "subscriptions.change": {"name": "mine"},
 }
 # For people who are not logged in; by the token of a mail, if by anything.
 PUBLIC = {"auth", "received_invitations", "addressed"}
@@ -120,6 +123,7 @@ def ids(app: Flask, session: Session) -> dict[str, Any]:
         "key_id": ann.make(f"/teams/{team}/api-keys", {"name": "CI", "scopes": ["trigger"]})["id"],
         "window_id": ann.make(f"/teams/{team}/maintenance-windows", MAINTENANCE)["id"],
         "secret_id": ann.make(f"/teams/{team}/webhook-secrets", {})["id"],
+        "subscription_id": ann.make(f"/teams/{team}/subscriptions", SUBSCRIPTION)["id"],
     }
 
 

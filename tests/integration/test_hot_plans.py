@@ -12,16 +12,17 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import islice
 from typing import Any
+from uuid import UUID
 
 import pytest
-from sqlalchemy import Engine, event, text
+from sqlalchemy import Engine, event, text, update
 from sqlalchemy.orm import Session, sessionmaker
 
 from alertops.answer_links import LinkedTarget
 from alertops.channels.base import ChannelError, Notification
 from alertops.db import database_now, session_factory
 from alertops.escalation.states import ExecutionStatus
-from alertops.models import Execution
+from alertops.models import EventDelivery, Execution
 from alertops.schema import migrate
 from alertops.services.access.actor import Person
 from alertops.services.access.wall import raise_the_wall
@@ -29,6 +30,7 @@ from alertops.services.accounts.open_session import Client
 from alertops.services.acknowledge import acknowledge
 from alertops.services.add_note import add_note
 from alertops.services.cancel import cancel
+from alertops.services.deliveries.standing import Told
 from alertops.services.dispatch import Dispatcher
 from alertops.services.escalate import escalate
 from alertops.services.find_linked import find_linked
@@ -50,14 +52,19 @@ from deploy.local.databases import create_database, drop_database
 from deploy.local.stack import PrivateStack
 from tests.history import write_history
 from tests.integration.conftest import RecordingPublisher
+from tests.integration.raw_http import TAKEN, answer, raw_receiver
 from tests.integration.recovering import Markers, runner
+from tests.integration.subscribing import Post, subscribe
 from tests.integration.test_metrics_cost import scans
 from tests.integration.test_recovery_cost import removed
 from tests.integration.world import World, node
 
 FINISHED = 20_000
 OPEN = 50
-GROWING = {"executions", "steps", "attempts", "timers", "timeline", "letters", "mail_tokens", "audit_log"}
+GROWING = {
+    *("executions", "steps", "attempts", "timers", "timeline"),
+    *("letters", "mail_tokens", "audit_log", "event_deliveries"),
+}
 # Rows that one statement may read in vain: more than are open, and a hundredth of the history.
 IN_VAIN = 200
 
@@ -219,6 +226,27 @@ def test_what_people_read(world: World, walled: Session, plans: Plans) -> None:
     target = LinkedTarget(running.id, 1, 1)
     tell_story(session, find_linked(session, target, Client("127.0.0.1", "a browser")))
     assert plans.about("FROM timeline")
+    assert_good(plans)
+
+
+def test_what_subscribers_are_told(world: World, plans: Plans) -> None:
+    with raw_receiver(answer("503 Busy"), TAKEN) as receiver:
+        subscription = subscribe(world, receiver.url())
+        execution = world.start(world.flow(node("a", 600)), "disk-6")
+        resolve(world.session, world.dispatcher, execution.id, By(world.owner.id))
+        post = Post(world)
+        # To explain a statement carries it out: what that announced was undone, and is nothing.
+        assert [told for told in post.run() if told is not Told.NOTHING] == [Told.FAILED, Told.BEHIND]
+        due_now = update(EventDelivery).where(EventDelivery.execution_id == execution.id)
+        world.session.execute(due_now.values(due_at=database_now(world.session)))
+        world.session.commit()
+        retry = world.publisher.messages[-1]
+        assert post.send(UUID(str(retry.args[0]))) is Told.DELIVERED
+        assert post.run() == [Told.DELIVERED]
+    world.session.delete(subscription)
+    world.session.commit()
+    assert len(receiver.requests) == 3
+    assert plans.about("UPDATE event_deliveries")
     assert_good(plans)
 
 

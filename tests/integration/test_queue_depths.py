@@ -21,7 +21,7 @@ from tests.figures import read_figures
 from tests.integration.conftest import RecordingPublisher, application
 
 IDLE = QueueDepth(ready=0, consumers=0)
-BULK_LANES = ("fire.bulk", "send.email.bulk", "send.webhook.bulk")
+BULK_LANES = ("fire.bulk", "send.email.bulk", "send.webhook.bulk", "send.events.bulk")
 
 
 @pytest.fixture
@@ -68,7 +68,9 @@ def test_a_single_queue_that_is_missing_hides_no_other(
     connection.default_channel.queue_delete(FIRE)
     found = QueueDepths(app).read()
     assert found == Queues(
-        dict.fromkeys((*BULK_LANES, "send.email", "send.webhook", "send.letters", RECOVERY), IDLE),
+        dict.fromkeys(
+            (*BULK_LANES, "send.email", "send.webhook", "send.events", "send.letters", RECOVERY), IDLE
+        ),
         dead_letters=0,
     )
 
@@ -85,6 +87,7 @@ def test_waiting_messages_and_listening_workers_are_counted(
         FIRE: QueueDepth(ready=3, consumers=0),
         "send.email": IDLE,
         "send.webhook": IDLE,
+        "send.events": IDLE,
         "send.letters": IDLE,
         **dict.fromkeys(BULK_LANES, IDLE),
         RECOVERY: QueueDepth(ready=0, consumers=1),

@@ -25,6 +25,7 @@ from alertops.models import (
     MaintenanceWindow,
     Membership,
     Outsider,
+    Subscription,
     Team,
     WebhookSecret,
 )
@@ -102,6 +103,7 @@ class Stage:
                 "secret_id": self._secret(team.id),
                 **self._ways_in(team.id),
                 "gone_id": self._gone(team.id),
+                "subscription_id": self._subscription(team.id),
                 **self._addressed(team.id),
                 "heir_id": str(self.people["heir"].id),
             },
@@ -189,6 +191,13 @@ class Stage:
 
     def _gone(self, team_id: UUID) -> UUID:
         row = GoneWebhook(team_id=team_id, url_hash=b"-" * 32, shown_url="https://x/…", said="410 Gone")
+        self.session.add(row)
+        self.session.flush()
+        return row.id
+
+    def _subscription(self, team_id: UUID) -> UUID:
+        owner = self.people[Role.OWNER].id
+        row = Subscription(team_id=team_id, name="Chat", url="https://hooks.example.com/", created_by=owner)
         self.session.add(row)
         self.session.flush()
         return row.id

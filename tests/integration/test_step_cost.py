@@ -20,6 +20,7 @@ from alertops.services.keys import AttemptKey, StepKey
 from alertops.services.send_attempt import send_attempt
 from alertops.services.start_execution import Alert, start_execution
 from tests.integration.counting import Cost, counted
+from tests.integration.subscribing import subscribe
 from tests.integration.world import World, node
 
 Work = Callable[[Session], object]
@@ -60,7 +61,12 @@ def _expect(expected: Reason, reason: Reason) -> None:
 
 @pytest.fixture
 def meter(world: World, sessions: sessionmaker[Session]) -> Meter:
-    """Everything that is remembered between steps is known already: a first one has gone through."""
+    """Everything that is remembered between steps is known already: a first one has gone through.
+
+    Over the only connection that there is, whatever other tests have opened: each remembers for itself.
+    """
+    world.session.rollback()
+    sessions.kw["bind"].dispose()
     meter = Meter(world, sessions)
     first = _waiting(world)
     for work in (meter.fire(first), meter.send(first)):
@@ -107,6 +113,21 @@ def test_sending_an_attempt(meter: Meter, world: World) -> None:
     assert cost.statements <= 10
     assert cost.round_trips <= 13
     assert cost.rows_read <= 40
+
+
+def test_a_subscriber_costs_a_message_for_each_event_and_nothing_else(meter: Meter, world: World) -> None:
+    plain, _ = meter.cost_of(meter.fire(_waiting(world)))
+    first, second = _waiting(world), _waiting(world)
+    subscribe(world, "https://hooks.example.com/")
+    meter.cost_of(meter.fire(first))
+    fired, messages = meter.cost_of(meter.fire(second))
+    assert (fired.statements, fired.round_trips, fired.commits) == (
+        plain.statements,
+        plain.round_trips,
+        plain.commits,
+    )
+    # The attempt's, the next step's, and that the step has fired.
+    assert messages == 3
 
 
 def test_the_flushes_that_are_counted_are_those_that_postgres_makes(sessions: sessionmaker[Session]) -> None:

@@ -141,6 +141,7 @@ class World:
             "timers": ("due_at", "fired_at", "created_at", "dispatched_at"),
             "timeline": ("at",),
             "steps": ("planned_at", "due_at", "fired_at", "created_at", "dispatched_at"),
+            "event_deliveries": ("due_at", "lease_until", "created_at", "finished_at", "dispatched_at"),
             "attempts": ("due_at", "lease_until", "transmit_at", "created_at", "dispatched_at"),
         }
         for table, names in columns.items():

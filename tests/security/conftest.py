@@ -75,6 +75,8 @@ _MAINTENANCE = {
     "ends_at": "2099-01-02T00:00:00Z",
 }
 
+_SUBSCRIPTION = {"name": "Chat", "url": "https://hooks.example.com/events"}
+
 
 def place(app: Flask, name: str) -> Place:
     owner = somebody(app, name)
@@ -94,6 +96,7 @@ def place(app: Flask, name: str) -> Place:
         "key_id": owner.make(f"/teams/{team}/api-keys", {"name": "CI", "scopes": ["read"]})["id"],
         "window_id": owner.make(f"/teams/{team}/maintenance-windows", _MAINTENANCE)["id"],
         "secret_id": owner.make(f"/teams/{team}/webhook-secrets", {})["id"],
+        "subscription_id": owner.make(f"/teams/{team}/subscriptions", _SUBSCRIPTION)["id"],
         "invitation_id": _invite(owner, team, f"{name}-1"),
         "outsider_id": _outsider(app, team, f"{name}-1"),
         "gone_id": _gone(app, team, f"{name}-1"),
@@ -118,6 +121,7 @@ def second_of_each(app: Flask, place: Place) -> None:
     owner.make(f"/teams/{team}/api-keys", {"name": "Another", "scopes": ["read"]})
     owner.make(f"/teams/{team}/maintenance-windows", _MAINTENANCE)
     owner.make(f"/teams/{team}/webhook-secrets", {})
+    owner.make(f"/teams/{team}/subscriptions", _SUBSCRIPTION)
     _integration(owner, team, ids["flow_id"])
     _heartbeat(owner, team, ids["flow_id"])
     _change(app, team, ids["integration_id"], "one")

@@ -63,9 +63,10 @@ def test_a_team_that_fills_a_page_of_what_is_late_is_told_from_one_that_is_in_it
     assert crowding(page) == {NOISY}
 
 
+@pytest.mark.parametrize("queue", ["fire.bulk", "send.events"])
 @pytest.mark.parametrize("delay", [0.0, 0.2, 1.0, 7.3])
-def test_what_goes_by_the_bulk_lane_is_never_held_by_a_worker_and_never_early(delay: float) -> None:
-    fast, bulk = route("fire", delay), route("fire.bulk", delay)
+def test_what_has_few_places_is_never_held_by_a_worker_and_never_early(delay: float, queue: str) -> None:
+    fast, bulk = route("fire", delay), route(queue, delay)
     assert bulk.hold_seconds == 0
     assert _seconds(bulk.routing_key) >= delay
     assert _seconds(bulk.routing_key) < delay + 1
@@ -115,15 +116,19 @@ class Consumer:
         return self.told
 
 
-@pytest.mark.parametrize(("threads", "few"), [(16, 2), (1, 1)])
-def test_a_worker_has_an_eighth_of_its_threads_for_a_bulk_lane(threads: int, few: int) -> None:
+@pytest.mark.parametrize(("threads", "half", "few"), [(16, 8, 2), (1, 1, 1)])
+def test_a_worker_has_an_eighth_of_its_threads_for_a_bulk_lane_and_half_for_events(
+    threads: int, half: int, few: int
+) -> None:
     consumer = Consumer()
     worker = SimpleNamespace(
         task_consumer=consumer, initial_prefetch_count=128, controller=SimpleNamespace(concurrency=threads)
     )
     LaneShares.start(SimpleNamespace(), worker)  # type: ignore[arg-type]  # of the step, nothing is asked
-    assert consumer.consume(["fire", "fire.bulk", "recovery"]) == {
+    assert consumer.consume(["fire", "fire.bulk", "send.events", "send.events.bulk", "recovery"]) == {
         "fire": 128,
         "fire.bulk": few,
+        "send.events": half,
+        "send.events.bulk": few,
         "recovery": 128,
     }

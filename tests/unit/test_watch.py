@@ -56,6 +56,22 @@ def test_a_worker_that_hears_nothing_of_what_the_broker_took_ends(paced: list[fl
     assert state.should_stop == EXIT_CODE
 
 
+@pytest.mark.parametrize(
+    ("queue", "explained"), [("fire", 0), ("send.events", 15), ("send.webhook.bulk", 15)]
+)
+def test_where_there_are_few_places_all_of_them_may_be_in_a_send(queue: str, explained: float) -> None:
+    clock = [0.0]
+    hearing = Hearing(lambda: clock[0])
+    hearing.listen_to([queue])
+    pool: Any = SimpleNamespace(limit=8)
+    watched = Watch(hearing, pool, SimpleNamespace(), leave_seconds=15)  # type: ignore[arg-type]  # sends nothing
+    for _ in range(MISSED_UNTIL_DEAF):
+        hearing.sent(queue, clock[0])
+    assert watched._deaf_queues() == ([] if explained else [queue])
+    clock[0] = explained
+    assert watched._deaf_queues() == [queue]
+
+
 @pytest.mark.parametrize("error", [BrokerUnavailableError("away"), AttributeError("of a closed connection")])
 def test_a_canary_that_was_not_taken_ends_neither_the_worker_nor_the_watch(
     paced: list[float], error: Exception

@@ -26,6 +26,7 @@ from alertops.models import (
     Invitation,
     Membership,
     Outsider,
+    Subscription,
     Team,
 )
 from alertops.models.team import Role
@@ -109,6 +110,12 @@ def find_heartbeat(session: Session, asking: Asking, heartbeat_id: UUID) -> Hear
     """The heartbeat."""
     query = select(Heartbeat).where(Heartbeat.id == heartbeat_id)
     return _find(session, asking, query, Heartbeat.team_id, "heartbeat")
+
+
+def find_subscription(session: Session, asking: Asking, subscription_id: UUID) -> Subscription:
+    """The subscription."""
+    query = select(Subscription).where(Subscription.id == subscription_id)
+    return _find(session, asking, query, Subscription.team_id, "subscription")
 
 
 def find_execution(session: Session, asking: Asking, execution_id: UUID) -> Execution:

@@ -25,6 +25,7 @@ class Action(StrEnum):
     ANSWER = "answer"
     EDIT_FLOWS = "edit_flows"
     DECLARE_MAINTENANCE = "declare_maintenance"
+    MANAGE_SUBSCRIPTIONS = "manage_subscriptions"
     LEAVE = "leave"
     RENAME_TEAM = "rename_team"
     MANAGE_MEMBERS = "manage_members"
@@ -59,6 +60,9 @@ PERMISSIONS: dict[Action, Rule] = {
     ),
     Action.DECLARE_MAINTENANCE: Rule(
         "declare maintenance, and end it", Role.MEMBER, frozenset({Scope.MANAGE})
+    ),
+    Action.MANAGE_SUBSCRIPTIONS: Rule(
+        "subscribe machines to what happens to executions", Role.ADMIN, frozenset({Scope.MANAGE})
     ),
     Action.RENAME_TEAM: Rule("rename the team", Role.ADMIN),
     Action.MANAGE_MEMBERS: Rule("invite people, remove members and change their roles", Role.ADMIN),

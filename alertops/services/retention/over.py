@@ -5,9 +5,10 @@ An execution is over when nobody can change its course any more::
     resolved, cancelled    the age ago
     exhausted              the age ago, and longer ago than the link in a mail is good: who was told last
                            may answer until then
-    and with either:       no step and no timer waits, nothing is being sent, no replay of it is open
+    and with either:       no step and no timer waits, nothing is being sent, no replay of it is open,
+                           and no subscriber is still to be told anything about it
 
-What belongs to an execution goes with it: steps, attempts, timers, timeline and the notes in it.
+What belongs to an execution goes with it: steps, attempts, timers, deliveries, timeline and the notes in it.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from alertops.models import (
     Attempt,
     AuditEntry,
     Change,
+    EventDelivery,
     Execution,
     Invitation,
     Letter,
@@ -51,6 +53,8 @@ MIN_AGE = timedelta(days=1)
 MIN_AUDIT_AGE = timedelta(days=365)
 # A mail says how to stop the mails; that must work for a month (RFC 8058 leaves it open, laws do not).
 STOP_TOKENS_KEPT = timedelta(days=30)
+# What subscribers were told says little once they were; those who look for it look soon.
+DELIVERIES_KEPT = timedelta(days=7)
 
 _ALWAYS = true()
 
@@ -80,6 +84,12 @@ class Sweep:
 def sweeps(ages: Ages, now: datetime) -> Iterator[Sweep]:
     """All that is over by now, by the database's clock. Alerts come first: they are the most."""
     yield _executions(ages.finished, now)
+    yield Sweep(
+        "event deliveries",
+        EventDelivery.id,
+        EventDelivery.finished_at,
+        EventDelivery.finished_at < now - DELIVERIES_KEPT,
+    )
     yield _stop_tokens(max(ages.finished, STOP_TOKENS_KEPT), now)
     yield Sweep("changes", Change.id, Change.created_at, Change.created_at < now - ages.finished)
     yield _invitations(ages.finished, now)
@@ -109,6 +119,7 @@ def _free() -> ColumnElement[bool]:
         ~exists().where(Attempt.execution_id == Execution.id, Attempt.status.in_(UNFINISHED)),
         ~exists().where(Step.execution_id == Execution.id, Step.status == StepStatus.WAITING),
         ~exists().where(Timer.execution_id == Execution.id, Timer.status == TimerStatus.WAITING),
+        ~exists().where(EventDelivery.execution_id == Execution.id, EventDelivery.status.in_(UNFINISHED)),
         ~exists().where(again.replay_of == Execution.id, again.status.in_(OPEN_FOR_DEDUPLICATION)),
     )
 

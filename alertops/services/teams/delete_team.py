@@ -21,7 +21,17 @@ from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from alertops.escalation.states import AttemptStatus
-from alertops.models import ApiKey, Attempt, Execution, Flow, Heartbeat, Invitation, Membership, WebhookSecret
+from alertops.models import (
+    ApiKey,
+    Attempt,
+    Execution,
+    Flow,
+    Heartbeat,
+    Invitation,
+    Membership,
+    Subscription,
+    WebhookSecret,
+)
 from alertops.models.invitation import OPEN, InvitationStatus
 from alertops.services.access.actor import Actor, Asking
 from alertops.services.access.audit import audit
@@ -92,6 +102,7 @@ def _end_the_rest(session: Session, team_id: UUID, actor: Actor, executions: lis
     keys = update(ApiKey).where(*_keys_in_use(team_id)).values(revoked_at=now, revoked_by=actor.id)
     # What is deleted with the team and not counted: nobody misses it.
     session.execute(delete(WebhookSecret).where(WebhookSecret.team_id == team_id))
+    session.execute(delete(Subscription).where(Subscription.team_id == team_id))
     members = delete(Membership).where(Membership.team_id == team_id)
     return Deletion(
         flows=_changed(session, flows),

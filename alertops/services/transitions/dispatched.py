@@ -16,7 +16,7 @@ from sqlalchemy import ARRAY, Table, Update, and_, bindparam, func, select, upda
 from sqlalchemy.orm import Session
 
 from alertops.db import UNFLUSHED
-from alertops.models import Attempt, Heartbeat, Letter, Step, Timer
+from alertops.models import Attempt, EventDelivery, Heartbeat, Letter, Step, Timer
 from alertops.services.prepared import Prepared
 
 
@@ -28,6 +28,7 @@ class Kind(Enum):
     TIMERS = (Timer, "execution_id", "number")
     LETTERS = (Letter, "id")
     HEARTBEATS = (Heartbeat, "id", "wake_number")
+    DELIVERIES = (EventDelivery, "id")
 
     @property
     def table(self) -> Table:

@@ -9,9 +9,10 @@ from __future__ import annotations
 from deploy.chaos.mutants.mutant import Edit, Mutant
 
 RECOVER = "alertops/services/recover.py"
+LOST_ROWS = "alertops/services/lost_rows.py"
 
 NO_OVERDUE = Edit(
-    RECOVER,
+    LOST_ROWS,
     "        _steps(Loss.OVERDUE, Step.dispatched_at.is_not(None) & late_step),\n"
     "        _attempts(Loss.OVERDUE, Attempt.dispatched_at.is_not(None) & late_attempt),\n",
     "",
@@ -34,7 +35,7 @@ MUTANTS = (
         breaks=LOST,
         edits=(
             Edit(
-                RECOVER,
+                LOST_ROWS,
                 "        _steps(Loss.NEVER_DISPATCHED, _never_dispatched(Step, grace)),\n"
                 "        _attempts(Loss.NEVER_DISPATCHED, _never_dispatched(Attempt, grace)),\n",
                 "",
@@ -48,7 +49,7 @@ MUTANTS = (
         breaks=("settled", "ended"),
         edits=(
             Edit(
-                RECOVER,
+                LOST_ROWS,
                 "        _leases(Loss.LEASE_EXPIRED, late_lease),\n",
                 "",
             ),

@@ -1,0 +1,93 @@
+"""A host that hangs has a few threads of a worker, and whoever is sent away comes back, one after another."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from itertools import pairwise
+
+import pytest
+
+from alertops.services.deliveries import host_places
+from alertops.services.deliveries.host_places import (
+    APART_SECONDS,
+    LONGEST_SECONDS,
+    PLACES,
+    SHORTEST_SECONDS,
+    HostPlaces,
+    Place,
+)
+
+HANGS, WELL = "hangs.example.com", "well.example.com"
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def fill(places: HostPlaces, stack: ExitStack, count: int = PLACES) -> list[Place]:
+    return [stack.enter_context(places.place(HANGS)) for _ in range(count)]
+
+
+def away(places: HostPlaces, host: str = HANGS) -> float | None:
+    with places.place(host) as place:
+        return place.away_seconds
+
+
+def test_a_host_has_so_many_places_and_others_have_theirs(clock: Clock) -> None:
+    places = HostPlaces(clock=clock)
+    with ExitStack() as stack:
+        assert {place.away_seconds for place in fill(places, stack)} == {None}
+        assert away(places) == SHORTEST_SECONDS
+        assert away(places, WELL) is None
+    assert away(places) is None
+
+
+def test_those_who_are_sent_away_come_back_one_after_another(clock: Clock) -> None:
+    places = HostPlaces(clock=clock)
+    with ExitStack() as stack:
+        fill(places, stack)
+        told = [away(places) or 0 for _ in range(2000)]
+    assert told[0] == SHORTEST_SECONDS
+    assert all(later - sooner == pytest.approx(APART_SECONDS) for sooner, later in pairwise(told[:500]))
+    assert max(told) == LONGEST_SECONDS
+
+
+def test_a_host_that_did_not_answer_has_one_place_until_it_does(clock: Clock) -> None:
+    places = HostPlaces(clock=clock)
+    with places.place(HANGS) as place:
+        place.unanswered()
+    with ExitStack() as stack:
+        fill(places, stack, count=1)
+        assert away(places) == SHORTEST_SECONDS
+    with ExitStack() as stack:
+        assert {place.away_seconds for place in fill(places, stack)} == {None}
+
+
+def test_a_place_is_given_back_whatever_happens(clock: Clock) -> None:
+    places = HostPlaces(places=1, clock=clock)
+    with pytest.raises(KeyboardInterrupt), places.place(HANGS):
+        raise KeyboardInterrupt
+    assert away(places) is None
+
+
+def test_what_is_over_is_forgotten_and_there_is_a_bound(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = HostPlaces(clock=clock)
+    assert away(places) is None
+    assert places._hosts == {}
+    monkeypatch.setattr(host_places, "REMEMBERED", 10)
+    with places.place(WELL):
+        for number in range(50):
+            with places.place(f"{number}.example.com") as place:
+                place.unanswered()
+        assert len(places._hosts) <= 12
+        assert WELL in places._hosts
