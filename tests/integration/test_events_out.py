@@ -202,6 +202,24 @@ def test_whoever_comes_while_the_one_before_is_being_sent_is_woken_by_its_end(
     assert told(receiver) == ["first", "second"]
 
 
+def test_a_wake_up_that_comes_much_too_early_makes_no_other_one(world: World) -> None:
+    """Of those who end a line's first, and of its own, the second may find it put off by the first."""
+    with raw_receiver(answer("503 Busy")) as receiver:
+        subscribe(world, receiver.url(), events=["started"])
+        started(world)
+        post = Post(world)
+        [delivery] = deliveries(world)
+        assert post.run() == [Told.FAILED]
+        before = len(world.publisher.messages)
+        assert post.send(delivery.id) is Told.EARLY
+        assert len(world.publisher.messages) == before
+        soon = func.clock_timestamp() + timedelta(seconds=1)
+        world.session.execute(update(EventDelivery).values(due_at=soon))
+        world.session.commit()
+        assert post.send(delivery.id) is Told.EARLY
+        assert [m.args for m in world.publisher.messages[before:]] == [(str(delivery.id),)]
+
+
 def test_executions_do_not_wait_for_each_other(world: World) -> None:
     with raw_receiver(answer("503 Busy"), TAKEN) as receiver:
         subscribe(world, receiver.url(), events=["started"])
@@ -434,7 +452,7 @@ def test_what_was_told_is_kept_for_a_week_and_what_is_still_to_be_told_keeps_its
         subscribe(world, receiver.url(), events=["started", "resolved"])
         execution = started(world)
         resolve(world.session, world.dispatcher, execution.id, By(world.owner.id))
-        assert Post(world).run()[-1] is Told.FAILED
+        assert Told.FAILED in Post(world).run()
     week = DELIVERIES_KEPT.total_seconds()
     world.pass_time(execution, week - 60)
     assert prune_all(session, timedelta(days=1)) == {}

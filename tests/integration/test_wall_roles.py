@@ -121,7 +121,7 @@ def test_prune_sees_all_teams_as_any_user_who_may_delete(server: Server, owner: 
     with sessionmaker(server.as_role(worker))() as session:
         for name in ("ann", "ben"):
             furnish(session, name)
-        for waiting in ("attempts", "steps", "timers"):
+        for waiting in ("attempts", "steps", "timers", "event_deliveries"):
             session.execute(text(f"DELETE FROM {waiting}"))
         session.execute(
             text("UPDATE executions SET status = 'resolved', ended_at = now() - interval '2 days'")

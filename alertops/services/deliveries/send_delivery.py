@@ -35,6 +35,11 @@ from alertops.services.dispatch import DeliveryWakeUp, Dispatcher
 from alertops.services.persistence import persistently
 from alertops.services.signing_secrets import signing_secrets
 
+# A wake-up that was meant for this time comes as early as clocks differ: the broker waits whole seconds, rounded
+# up. One that comes much earlier was for another time, and is not the only one: whoever set this time has
+# dispatched it.
+_EARLY_BY = timedelta(seconds=2)
+
 
 class EventChannel(Protocol):
     """What delivers: see `alertops.channels.base.Channel.open`."""
@@ -81,7 +86,7 @@ def _leave(session: Session, dispatcher: Dispatcher, seen: Seen | None) -> Told:
         session.commit()
         return seen.unmet
     session.rollback()
-    if seen.unmet is Told.EARLY:
+    if seen.unmet is Told.EARLY and seen.due_at - seen.now < _EARLY_BY:
         dispatcher.dispatch(session, [DeliveryWakeUp(seen.id, seen.due_at)])
     return seen.unmet
 

@@ -25,7 +25,7 @@ class Told(StrEnum):
     NOTHING = "nothing"  # there is no such delivery, it is over, or somebody is sending it
     UNWANTED = "unwanted"  # the subscription was deleted or disabled: it is cancelled
     BEHIND = "behind"  # one before it is not over; who ends that one wakes this one
-    EARLY = "early"  # it is not due yet, and is woken again
+    EARLY = "early"  # it is not due yet
     AWAY = "away"  # the host has no place free: it is woken a little later
     LOST = "lost"  # somebody else has it by now
     DELIVERED = "delivered"
