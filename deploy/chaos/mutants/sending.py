@@ -160,7 +160,7 @@ MUTANTS = (
     ),
     Mutant(
         "claims-after-answer",
-        "an acknowledge leaves scheduled attempts to the claim, which reads the execution without its lock",
+        "an acknowledge leaves scheduled attempts to the claim, which read the execution in a transaction before",
         schedule="slowed",
         breaks=("unclaimed",),
         besides="the cancelling of scheduled attempts, which the claim's guard sees",
@@ -168,7 +168,8 @@ MUTANTS = (
             Edit(
                 "alertops/services/locked_attempt.py",
                 "    row = _only(session, _TO_CLAIM, key)\n",
-                "    row = _TO_CLAIM._statement.run(session, of_attempt(key)).one_or_none()\n",
+                "    row = _TO_CLAIM._statement.run(session, of_attempt(key)).one_or_none()\n"
+                "    session.commit()\n",
             ),
             NO_CANCELLED_ATTEMPTS,
         ),
