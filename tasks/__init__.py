@@ -8,6 +8,7 @@ holding.py      how long a worker holds one for the last fraction of a second, w
 epoch.py        the marker queue that tells a broker with our messages from an empty one
 circuit.py      a broker that fails repeatedly is left alone for a while
 publisher.py    publishing with pipelined confirms; nothing unroutable is lost in silence
+readable.py     a wake-up's key in words, for people
 gathering.py    a batch is written to the socket in a few large pieces
 depths.py       how many messages wait in each queue, for recovery and for /metrics
 fire_step.py    thin tasks: take a key, call one service

@@ -28,6 +28,7 @@ from tasks.circuit import Circuit
 from tasks.delay import declare_topology, route
 from tasks.gathering import GatheringWriter
 from tasks.holding import HOLD_HEADER
+from tasks.readable import readable
 
 PERSISTENT = 2  # a delivery mode of AMQP: written to disk
 BROKER_ERRORS = (OSError, AMQPError, KombuError)
@@ -100,7 +101,7 @@ class Line:
             args=message.args,
             eta=eta,
             ignore_result=True,
-            argsrepr=repr(message.args),
+            argsrepr=readable(message.task, message.args),
             kwargsrepr="{}",
         )
         # A header that says nothing is the same as none, and takes as long to write, to route and to read.
