@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from alertops.services.dispatch import FIRE_STEP, FIRE_TIMER, SEND_ATTEMPT, SEND_LETTER
+from alertops.services.dispatch import CHECK_HEARTBEAT, FIRE_STEP, FIRE_TIMER, SEND_ATTEMPT, SEND_LETTER
 
 # As the arguments come.
 _PARTS = {
@@ -12,6 +12,7 @@ _PARTS = {
     FIRE_TIMER: ("execution", "timer"),
     SEND_ATTEMPT: ("execution", "step", "target", "attempt"),
     SEND_LETTER: ("letter",),
+    CHECK_HEARTBEAT: ("heartbeat", "look"),
 }
 
 

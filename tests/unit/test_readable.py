@@ -10,13 +10,14 @@ import pytest
 
 from alertops.services.dispatch import (
     AttemptWakeUp,
+    HeartbeatWakeUp,
     LetterWakeUp,
     StepWakeUp,
     TimerWakeUp,
     WakeUp,
     _message,
 )
-from alertops.services.keys import AttemptKey, StepKey, TimerKey
+from alertops.services.keys import AttemptKey, HeartbeatKey, StepKey, TimerKey
 from tasks.readable import readable
 
 ID = UUID("3f2c8f5e-0000-4000-8000-000000000001")
@@ -33,8 +34,9 @@ NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
             f"(step=2, target=1, attempt=4, execution={ID})",
         ),
         (LetterWakeUp(ID, NOW), f"(letter={ID})"),
+        (HeartbeatWakeUp(HeartbeatKey(ID, 7), NOW), f"(look=7, heartbeat={ID})"),
     ],
-    ids=["step", "timer", "attempt", "letter"],
+    ids=["step", "timer", "attempt", "letter", "heartbeat"],
 )
 def test_each_part_of_the_key_is_named(wake_up: WakeUp, read: str) -> None:
     task, args, *_ = astuple(_message(wake_up, NOW, bulk=False))
