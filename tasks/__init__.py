@@ -3,6 +3,7 @@
 app.py          the application; `celery -A tasks worker ...` finds it here
 queues.py       the queues and the dead-letter queue behind them
 delay.py        how a message waits in the broker until it is due
+brokers.py      which of a cluster's nodes is asked first
 connection.py   a connection to ask the broker something
 holding.py      how long a worker holds one for the last fraction of a second, whatever its clock says
 epoch.py        the marker queue that tells a broker with our messages from an empty one

@@ -8,10 +8,12 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
 
+from deploy.local import ports
 from deploy.local.client import Client
 from deploy.local.databases import create_database, drop_database
 from deploy.local.smtp_sink import SmtpSink
@@ -27,10 +29,12 @@ WORKERS = ("fire", "send", "hook")
 
 @pytest.fixture
 def empty(stack: PrivateStack) -> Iterator[Addresses]:
-    """A database without a schema, and a vhost without a queue."""
+    """A database without a schema, and a vhost without a queue, on a broker that has lost a node."""
     name = f"deployed_{uuid4().hex[:8]}"
     server = stack.addresses.database_url
-    yield Addresses(create_database(server, name), stack.rabbitmq.create_vhost(name))
+    broker = stack.rabbitmq.create_vhost(name)
+    lost = urlsplit(broker)._replace(netloc=f"nobody:nothing@{ports.ADDRESS}:{ports.choose(set())}").geturl()
+    yield Addresses(create_database(server, name), f"{lost};{broker}")
     stack.rabbitmq.delete_vhost(name)
     drop_database(server, name)
 
