@@ -29,14 +29,19 @@ stop: install ## End all that `make run` started
 # Each process has servers of its own. A file stays in one process, as its fixtures are made once; the long ones
 # come first, so that the processes end at about the same time. docs/decisions/0025-the-test-run.md
 PROCESSES ?= 2
-SIDE_BY_SIDE = -m "not alone" --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
-ALONE = -m alone
+SIDE_BY_SIDE = -m "not alone and not nightly" --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
+ALONE = -m "alone and not nightly"
 
 .PHONY: test
 test: lint types contracts ## All checks and tests, on a private Postgres and RabbitMQ
 	@$(LOCAL) install >/dev/null
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 	@$(BIN)/python -m pytest $(ALONE)
+
+.PHONY: nightly
+nightly: install ## The tests that take minutes or the network: a cluster of brokers, an upgrade, the image's contents
+	@$(LOCAL) install >/dev/null
+	@$(BIN)/python -m pytest -m nightly $(ARGS)
 
 .PHONY: quick
 quick: lint types contracts ## The checks and the tests that need no server (seconds)

@@ -7,12 +7,15 @@ threads spend their time waiting; `docs/decisions/0006-thread-pools.md` has the 
 from __future__ import annotations
 
 from alertops.config import load_settings
+from tasks.brokers import in_any_order as _in_any_order
 from tasks.queues import task_queues as _task_queues
 
 _settings = load_settings()
 
 # ---- broker
-broker_url = _settings.broker_url
+# Of several nodes, not every process begins with the first: all would be connected to that one, and all would
+# have to find another when it is lost.
+broker_url = _in_any_order(_settings.broker_url)
 # Either side notices in about 10 s that the other vanished without a word. The default of 120 s would be
 # minutes of silence, in which the broker keeps handing wake-ups to a worker that is no more.
 broker_heartbeat = 5

@@ -61,15 +61,18 @@ class Environment:
 
     def url(self, name: str, *, schemes: tuple[str, ...]) -> str:
         value = self.text(name)
-        if not value:
-            return value
-        try:
-            parts = urlsplit(value)
-            usable = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
-        except ValueError:
-            usable = False
-        if not usable:
+        if value and not _is_url(value, schemes):
             self.problems.append(f"{name} must be a URL such as {schemes[0]}://user:password@host:port/name")
+        return value
+
+    def urls(self, name: str, *, schemes: tuple[str, ...]) -> str:
+        """One URL, or several with semicolons between them."""
+        value = self.text(name)
+        if value and not all(_is_url(part, schemes) for part in value.split(";")):
+            self.problems.append(
+                f"{name} must be a URL such as {schemes[0]}://user:password@host:port/name, or one for each "
+                "node of a cluster, with nothing but semicolons between them"
+            )
         return value
 
     def number(self, name: str, default: float, *, low: float, high: float) -> float:
@@ -108,6 +111,14 @@ class Environment:
         return build()
 
 
+def _is_url(value: str, schemes: tuple[str, ...]) -> bool:
+    try:
+        parts = urlsplit(value)
+        return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
 @dataclass(frozen=True)
 class Timing:
     """How long things may take, in seconds. The defaults keep the promise of repair within 20 s."""
@@ -130,6 +141,7 @@ class Settings:
 
     # Both hold passwords, which have no business in a log.
     database_url: str = field(repr=False)
+    # The broker's address, or those of its nodes with semicolons between them.
     broker_url: str = field(repr=False)
     smtp: SmtpSettings
     # Where the world reaches the API, without a slash at the end: mails say what can be done there.
@@ -155,7 +167,7 @@ def load_settings(variables: Mapping[str, str] | None = None) -> Settings:
 def read_settings(environment: Environment, build: Callable[[Settings], T]) -> T:
     """Read the settings, and whatever else `build` was given to read from the same environment."""
     database_url = environment.url("ALERTOPS_DATABASE_URL", schemes=("postgresql+psycopg2", "postgresql"))
-    broker_url = environment.url("ALERTOPS_BROKER_URL", schemes=("amqp", "amqps"))
+    broker_url = environment.urls("ALERTOPS_BROKER_URL", schemes=("amqp", "amqps"))
     build_smtp = _smtp(environment)
     public_url = environment.url("ALERTOPS_PUBLIC_URL", schemes=("https", "http")).rstrip("/")
     link_keys = environment.keys("ALERTOPS_LINK_KEYS")

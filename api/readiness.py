@@ -108,7 +108,8 @@ def recovery_check(age: float | None, tick: float) -> str:
 def _broker(url: str) -> str:
     try:
         with Connection(url, connect_timeout=ANSWER_SECONDS) as connection:
-            connection.ensure_connection(max_retries=1, interval_start=0)
+            # Each node of a cluster is asked, and a single one a second time.
+            connection.ensure_connection(max_retries=max(1, url.count(";")), interval_start=0)
             return OK
     except (OperationalError, AMQPError, OSError) as error:
         log.warning("broker_unavailable", error=str(error))

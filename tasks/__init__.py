@@ -3,11 +3,13 @@
 app.py          the application; `celery -A tasks worker ...` finds it here
 queues.py       the queues and the dead-letter queue behind them
 delay.py        how a message waits in the broker until it is due
+brokers.py      which of a cluster's nodes is asked first
 connection.py   a connection to ask the broker something
 holding.py      how long a worker holds one for the last fraction of a second, whatever its clock says
 epoch.py        the marker queue that tells a broker with our messages from an empty one
 circuit.py      a broker that fails repeatedly is left alone for a while
 publisher.py    publishing with pipelined confirms; nothing unroutable is lost in silence
+readable.py     a wake-up's key in words, for people
 gathering.py    a batch is written to the socket in a few large pieces
 depths.py       how many messages wait in each queue, for recovery and for /metrics
 fire_step.py    thin tasks: take a key, call one service

@@ -18,7 +18,7 @@ from tasks.resources import resources
 class RecoverySteps(bootsteps.StartStopStep):
     """Ask for recovery when connected, and then at every tick while the connection lasts."""
 
-    requires = ("celery.worker.consumer.delayed_delivery:DelayedDelivery",)
+    requires = ("tasks.consumer:DelayLayer",)
 
     def __init__(self, parent: Any, **options: Any) -> None:
         super().__init__(parent, **options)

@@ -16,7 +16,7 @@ from celery.concurrency.thread import TaskPool
 from celery.worker import state
 
 from tasks.app import app
-from tasks.publisher import BROKER_ERRORS
+from tasks.brokers import BROKER_ERRORS
 
 log = structlog.get_logger(__name__)
 

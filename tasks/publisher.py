@@ -15,35 +15,37 @@ from queue import Empty, LifoQueue
 from typing import Any, cast
 
 import amqp
-from amqp.exceptions import AMQPError
 from celery import Celery
 from celery.utils import uuid
 from kombu import Connection
-from kombu.exceptions import KombuError
 
 from alertops.errors import BrokerUnavailableError
 from alertops.faults import Point, reach
 from alertops.services.dispatch import Message
+from tasks.brokers import BROKER_ERRORS, nodes
 from tasks.circuit import Circuit
 from tasks.delay import declare_topology, route
 from tasks.gathering import GatheringWriter
 from tasks.holding import HOLD_HEADER
+from tasks.readable import readable
 
 PERSISTENT = 2  # a delivery mode of AMQP: written to disk
-BROKER_ERRORS = (OSError, AMQPError, KombuError)
 
 
 class Line:
     """One connection to the broker with one channel in confirm mode. Not shared between threads."""
 
-    def __init__(self, app: Celery, timeout: float) -> None:
+    def __init__(
+        self, app: Celery, url: str, timeout: float, *, connect_timeout: float | None = None
+    ) -> None:
         self._app = app
         self._writer = GatheringWriter()
         # Confirms are collected here, so the channel itself must not wait for each. No heartbeat: an
         # idle line has nobody to send it; a dead one shows itself at the next publish.
         self._connection: Connection = app.connection_for_write(
+            url,
             heartbeat=0,
-            connect_timeout=timeout,
+            connect_timeout=connect_timeout or timeout,
             transport_options={
                 "confirm_publish": False,
                 "frame_writer": self._writer.frame_writer,
@@ -100,7 +102,7 @@ class Line:
             args=message.args,
             eta=eta,
             ignore_result=True,
-            argsrepr=repr(message.args),
+            argsrepr=readable(message.task, message.args),
             kwargsrepr="{}",
         )
         # A header that says nothing is the same as none, and takes as long to write, to route and to read.
@@ -206,12 +208,15 @@ class ConfirmingPublisher:
 
     @contextmanager
     def _new_line(self) -> Iterator[Line]:
-        line = Line(self._app, self._timeout)
+        line = nodes(self._app).connect(self._line_to, self._timeout)
         with self._kept(line):
             if not self._declared:
                 line.declare()
                 self._declared = True
             yield line
+
+    def _line_to(self, url: str, within: float) -> Line:
+        return Line(self._app, url, self._timeout, connect_timeout=within)
 
     @contextmanager
     def _kept(self, line: Line) -> Iterator[None]:

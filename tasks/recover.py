@@ -9,9 +9,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from alertops.services.persistence import may_pass
 from alertops.services.recover import recover
 from tasks.app import app
+from tasks.brokers import BROKER_ERRORS
 from tasks.depths import QueueDepths
 from tasks.epoch import MarkerQueue
-from tasks.publisher import BROKER_ERRORS
 from tasks.queues import RECOVERY
 from tasks.resources import resources
 

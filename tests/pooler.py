@@ -45,7 +45,7 @@ class Pooler:
     def start(self) -> None:
         """Return when it takes connections."""
         self._process = subprocess.Popen(  # noqa: S603  our own words
-            [binaries.pgbouncer(), "-q", self._folder / "pgbouncer.ini"],
+            [binaries.server_program(binaries.POOLER), "-q", self._folder / "pgbouncer.ini"],
             cwd=self._folder,
             stderr=subprocess.DEVNULL,
             **self._account.keywords(),

@@ -17,12 +17,17 @@ BROKER_URL = click.option(
 )
 
 
+def tries(broker_url: str) -> int:
+    """After how many failures to give up: each node of a cluster is asked, and a single one a second time."""
+    return max(1, broker_url.count(";"))
+
+
 @contextmanager
 def connected(broker_url: str) -> Iterator[Connection]:
     """Ends the command when the broker does not answer, or has not what was asked for."""
     try:
         with Connection(broker_url, connect_timeout=CONNECT_SECONDS) as connection:
-            connection.ensure_connection(max_retries=1, interval_start=0)
+            connection.ensure_connection(max_retries=tries(broker_url), interval_start=0)
             yield connection
     except NotFound as error:
         raise click.ClickException("There is no such queue: no worker has started yet.") from error

@@ -69,7 +69,8 @@ def _fleet(addresses: Addresses, smtp_port: int, tell: Report) -> Iterator[Fleet
     try:
         fleet.start()
         fleet.wait_ready()
-        tell(f"Flower is at {fleet.flower_url}, Swagger UI at {fleet.api_url}/docs")
+        name, password = fleet.flower_credentials
+        tell(f"Swagger UI is at {fleet.api_url}/docs, Flower at {fleet.flower_url} ({name}, {password})")
         yield fleet
     finally:
         tell("Stopping the fleet ...")

@@ -69,6 +69,9 @@ POOLER = "pgbouncer"
 BROWSER = "chromium"
 """The package of the browser that tests look at pages with."""
 
+PROXY = "nginx"
+"""The package of the proxy that tests put before the API."""
+
 MONITOR = "prometheus-alertmanager"
 """The package of the monitoring system that tests have send its alerts."""
 
@@ -89,11 +92,11 @@ def promtool() -> Path:
     return Path(found)
 
 
-def pgbouncer() -> Path:
-    """The pooler; Debian puts it where only root's PATH leads."""
-    found = shutil.which(POOLER) or shutil.which(POOLER, path="/usr/sbin:/usr/local/sbin")
+def server_program(name: str) -> Path:
+    """A server's program that has the name of its package; Debian puts it where only root's PATH leads."""
+    found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin")
     if found is None:
-        raise LocalStackError(f"{POOLER} is not installed: run '{_command(POOLER)}' and try again.")
+        raise LocalStackError(f"{name} is not installed: run '{_command(name)}' and try again.")
     return Path(found)
 
 
@@ -121,7 +124,8 @@ FINDERS: dict[str, Callable[[], Path]] = {
     **{name: partial(program, name) for name in CHECKERS},
     "libc6-dev": c_headers,
     PROMETHEUS: promtool,
-    POOLER: pgbouncer,
+    POOLER: partial(server_program, POOLER),
+    PROXY: partial(server_program, PROXY),
     BROWSER: partial(program, BROWSER),
     MONITOR: alertmanager,
 }

@@ -4,11 +4,12 @@
     worker host  two Celery workers: one fires steps, one sends, so that a provider that hangs delays
                  nobody's clock; and if asked for, a third one that posts webhooks, and events to those
                  who have subscribed, so that a machine that hangs delays no mail
-    flower       watches the workers
+    flower       watches the workers; asks for a name and a password
     mail sink    takes every mail and keeps it in a Maildir; for people without a mail server
 
 The fleet belongs to a root folder, as the servers of `stack` do: the addresses it listens on and the
-keys that sign its tokens and links are remembered there, its logs are in `log/`.
+keys that sign its tokens and links are remembered there, its logs are in `log/`. How each process is
+started is in `deploy/commands.py`.
 """
 
 import hashlib
@@ -25,6 +26,8 @@ from kombu.exceptions import KombuError
 
 import deploy
 from alertops.signing_keys import generate_keys
+from deploy import commands
+from deploy.commands import FIRE, HOOK, SEND, WorkerKind
 from deploy.local import ports
 from deploy.local.identity import Identity
 from deploy.local.service import READY_SECONDS, Processes, Service
@@ -37,23 +40,19 @@ PROBE_SECONDS = 2.0
 # What a shell may hold about other programs of ours: a fleet is told everything by its owner.
 OURS = ("ALERTOPS_", "CELERY_", "FLOWER_", "GUNICORN_")
 
-API = ("gunicorn", "api.wsgi:app", "--workers", "2", "--worker-class", "gthread", "--threads", "8")
-CELERY = ("celery", "-A", "tasks")
-WORKER = ("--without-mingle", "--without-gossip")
+FLOWER_USER = "alertops"
 
 
 @dataclass(frozen=True)
 class Pools:
     """How the workers of a host run their tasks."""
 
-    fire: tuple[str, ...]
-    send: tuple[str, ...]
-    hook: tuple[str, ...] = ("--pool", "threads", "--concurrency", "16")
+    fire: tuple[str, ...] = FIRE.pool
+    send: tuple[str, ...] = SEND.pool
+    hook: tuple[str, ...] = HOOK.pool
 
 
-THREADS = Pools(
-    fire=("--pool", "threads", "--concurrency", "8"), send=("--pool", "threads", "--concurrency", "16")
-)
+THREADS = Pools()
 
 
 def fleet_processes(root: Path) -> Processes:
@@ -117,7 +116,7 @@ class Fleet(Processes):
         self.api = self._service("api", self._api_command(), self._answers(f"{self.api_url}/readyz"))
         self.hosts = {name: self._host(name) for name in hosts}
         self.flower = self._service(
-            "flower", self._flower_command(), self._answers(f"{self.flower_url}/api/workers")
+            "flower", self._flower_command(), self._answers(f"{self.flower_url}/healthcheck")
         )
         self.mail_sink = None if smtp_port else self._mail_sink()
 
@@ -128,6 +127,11 @@ class Fleet(Processes):
     @property
     def flower_url(self) -> str:
         return self._url("flower")
+
+    @property
+    def flower_credentials(self) -> tuple[str, str]:
+        """The name and the password that Flower asks for."""
+        return FLOWER_USER, _derived(self._identity.password, "flower")
 
     @property
     def mail(self) -> Path:
@@ -189,10 +193,10 @@ class Fleet(Processes):
             "ALERTOPS_PUBLIC_URL": self._url("api"),
             "ALERTOPS_JWT_KEYS_FILE": str(self._signing_keys),
             "ALERTOPS_LINK_KEYS": self._identity.password,
-            "ALERTOPS_SECRETS_KEYS": _secrets_key(self._identity.password),
+            "ALERTOPS_SECRETS_KEYS": _derived(self._identity.password, "secrets"),
             "ALERTOPS_LOG_FORMAT": "console",
-            # Flower's API is open, and Flower listens on 127.0.0.1 alone.
-            "FLOWER_UNAUTHENTICATED_API": "true",
+            # In the environment, as everybody on the machine may read the arguments of a process.
+            "FLOWER_BASIC_AUTH": ":".join(self.flower_credentials),
             **extra,
         }
 
@@ -201,27 +205,21 @@ class Fleet(Processes):
 
     def _api_command(self) -> tuple[str, ...]:
         bind = f"{ports.ADDRESS}:{self._identity.ports['api']}"
-        # The control socket is in the home folder, where two fleets would fight for it.
-        return (*API, "--bind", bind, "--graceful-timeout", "20", "--no-control-socket")
+        return (*commands.API, "--bind", bind)
 
     def _flower_command(self) -> tuple[str, ...]:
         port = self._identity.ports["flower"]
-        return (*CELERY, "flower", f"--address={ports.ADDRESS}", f"--port={port}", "--persistent=False")
+        return (*commands.FLOWER, f"--address={ports.ADDRESS}", f"--port={port}")
 
     def _host(self, name: str) -> WorkerHost:
-        def worker(kind: str, *options: str) -> Service:
-            node = f"{kind}@{name}"
-            command = (*CELERY, "worker", "--hostname", node, *WORKER, *options)
-            return self._service(node, command, lambda: self._pongs(node), folder=f"host-{name}/{kind}")
+        def worker(kind: WorkerKind, pool: tuple[str, ...]) -> Service:
+            node = f"{kind.name}@{name}"
+            return self._service(
+                node, kind.command(name, pool), lambda: self._pongs(node), folder=f"host-{name}/{kind.name}"
+            )
 
-        fire = worker("fire", "--queues", "fire,recovery", *self._pools.fire)
-        send = worker(
-            "send", "--queues", "send.email,send.letters", "--prefetch-multiplier", "1", *self._pools.send
-        )
-        hook = None
-        if self._webhooks:
-            queues = "send.webhook,send.events"
-            hook = worker("hook", "--queues", queues, "--prefetch-multiplier", "1", *self._pools.hook)
+        fire, send = worker(FIRE, self._pools.fire), worker(SEND, self._pools.send)
+        hook = worker(HOOK, self._pools.hook) if self._webhooks else None
         return WorkerHost(name, fire, send, self.folder / f"host-{name}", hook)
 
     def _mail_sink(self) -> Service:
@@ -266,6 +264,6 @@ class Fleet(Processes):
         return ready
 
 
-def _secrets_key(password: str) -> str:
-    """A key of the form that sealing takes, the same in each life of the fleet."""
-    return urlsafe_b64encode(hashlib.sha256(f"secrets {password}".encode()).digest()).decode()
+def _derived(password: str, purpose: str) -> str:
+    """A secret of the form that sealing takes, the same in each life of the fleet."""
+    return urlsafe_b64encode(hashlib.sha256(f"{purpose} {password}".encode()).digest()).decode()

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from pathlib import Path
+from typing import ClassVar
 
 from amqp import Connection
 from amqp.exceptions import AMQPError
@@ -35,7 +36,7 @@ class RabbitMQ(Server):
 
     name = "rabbitmq"
     title = "RabbitMQ"
-    port_names = ("amqp", "distribution", "epmd")
+    port_names: ClassVar[tuple[str, ...]] = ("amqp", "distribution", "epmd")
     main_program = "beam.smp"
     programs = frozenset(
         {"rabbitmq-server", "erl", "erlexec", "beam.smp", "erl_child_setup", "inet_gethost", "epmd"}
@@ -63,6 +64,10 @@ class RabbitMQ(Server):
         # Without a node, rabbitmqctl would start an epmd that nobody ends.
         if not self.is_running():
             raise LocalStackError("RabbitMQ is not running: run 'python -m deploy.local up'.")
+        return self._ctl(*arguments)
+
+    def _ctl(self, *arguments: str) -> str:
+        """The same for a node that takes no clients at the moment, but whose Erlang is up."""
         done = subprocess.run(
             [binaries.rabbitmq_folder() / "rabbitmqctl", "--quiet", "--node", self.node, *arguments],
             check=False,
@@ -152,7 +157,7 @@ class RabbitMQ(Server):
         }
         return inherited | {
             "HOME": str(self.home),  # of the Erlang cookie
-            "ERL_EPMD_PORT": str(identity.ports["epmd"]),
+            "ERL_EPMD_PORT": str(self._epmd_port),
             "ERL_EPMD_ADDRESS": ports.ADDRESS,
             "RABBITMQ_NODENAME": self.node,
             "RABBITMQ_NODE_IP_ADDRESS": ports.ADDRESS,
@@ -170,9 +175,16 @@ class RabbitMQ(Server):
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": ERLANG_ARGUMENTS,
         }
 
+    @property
+    def _epmd_port(self) -> int:
+        return self._known().ports["epmd"]
+
     def _launch(self) -> None:
-        self._launch_program(binaries.epmd(), "-port", str(self._known().ports["epmd"]))
+        self._launch_program(binaries.epmd(), "-port", str(self._epmd_port))
         self._await_epmd()
+        self._launch_server()
+
+    def _launch_server(self) -> None:
         self._launch_program(binaries.rabbitmq_folder() / "rabbitmq-server")
 
     def _launch_program(self, *command: str | Path) -> None:
@@ -187,7 +199,7 @@ class RabbitMQ(Server):
     def _await_epmd(self) -> None:
         """Erlang would start an epmd of its own, one that leaves our folder, if ours were not there."""
         deadline = time.monotonic() + self.vanish_seconds
-        while not ports.is_accepting(self._known().ports["epmd"]):
+        while not ports.is_accepting(self._epmd_port):
             if time.monotonic() > deadline:
                 raise self._did_not_start(TimeoutError("its epmd does not answer"))
             time.sleep(processes.POLL_SECONDS)

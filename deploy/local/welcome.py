@@ -42,10 +42,11 @@ def welcome(fleet: Fleet) -> str:
     client.sign_in("Demo", EMAIL, password)
     team = _team(client)
     flow = _flow(client, team)
+    watcher, flower_password = fleet.flower_credentials
     return f"""
 API          {fleet.api_url}/api/v1
 Swagger UI   {fleet.api_url}/docs
-Flower       {fleet.flower_url}
+Flower       {fleet.flower_url}/tasks, as {watcher} with {flower_password}
 Mail         {fleet.mail}/new  (every mail that was sent, one file each)
 Logs         {fleet.logs}
 Account      {EMAIL}, password {password}

@@ -218,23 +218,6 @@ def test_a_job_that_falls_silent_is_missed_on_time_and_over_when_it_pings(
     assert alert.execution.status == "resolved"
 
 
-def test_flower_shows_every_worker_and_the_tasks(
-    fleet: Fleet, celery_setup: FleetSetup, alerts: Alerts
-) -> None:
-    alerts.raise_with(node("seen@example.org", 0)).await_status("exhausted", within=5)
-    names = {worker.hostname() for worker in celery_setup.workers}
-
-    def get(path: str) -> requests.Response:
-        return requests.get(f"{fleet.flower_url}{path}", timeout=10)
-
-    assert get("/").status_code == 200
-    assert set(get("/api/workers?refresh=1").json()) == names
-    assert get("/api/workers?status=1").json() == dict.fromkeys(names, True)
-    assert all(name in get("/workers").text for name in names)
-    ran = {task["name"] for task in get("/api/tasks").json().values()}
-    assert {FIRE_STEP, SEND_ATTEMPT} <= ran
-
-
 def test_nothing_had_to_be_repaired_and_the_metrics_say_so(fleet: Fleet, alerts: Alerts) -> None:
     """Of all that this fleet did, in this test and in those before it."""
     alerts.raise_with(node("watched@example.org", 1)).await_status("exhausted", within=5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from uuid import uuid4
 
@@ -10,7 +11,11 @@ from celery import Celery
 from kombu import Queue
 
 from alertops.services.dispatch import FIRE_STEP, Message
+from deploy.local import ports
 from deploy.local.stack import PrivateStack
+from tasks.brokers import nodes
+from tasks.depths import QueueDepths
+from tasks.epoch import MarkerQueue
 from tasks.publisher import ConfirmingPublisher
 from tasks.queues import FIRE
 
@@ -65,3 +70,28 @@ def test_batches_on_one_line_follow_each_other(app: Celery, publisher: Confirmin
     for number in range(3):
         assert publisher.publish([wake_up(number)]) == [True]
     assert taken(app) == [("an execution", number) for number in range(3)]
+
+
+def test_a_node_that_is_away_costs_the_first_message_a_moment_and_the_others_nothing(app: Celery) -> None:
+    """Whoever is asked first refuses, as a node does whose machine is up and whose broker is not."""
+    away = f"amqp://nobody:nothing@{ports.ADDRESS}:{ports.choose(set())}/"
+    both = Celery(broker=f"{away};{app.conf.broker_write_url}", set_as_current=False)
+    for number in range(3):
+        # Each begins anew, as a process does after a fault.
+        publisher = ConfirmingPublisher(both, 5.0)
+        started = time.monotonic()
+        assert publisher.publish([wake_up(number)]) == [True]
+        assert time.monotonic() - started < 5.0
+    assert taken(app) == [("an execution", number) for number in range(3)]
+    assert nodes(both)._urls[-1] == away
+
+
+def test_each_question_is_asked_of_a_node_that_is_there(app: Celery, publisher: ConfirmingPublisher) -> None:
+    publisher.publish([wake_up(1)])
+    away = f"amqp://nobody:nothing@{ports.ADDRESS}:{ports.choose(set())}/"
+    both = Celery(broker=f"{away};{app.conf.broker_write_url}", set_as_current=False)
+    assert QueueDepths(both).ready()[FIRE] == 1
+    marker = MarkerQueue(both)
+    assert not marker.exists("alertops.epoch.test")
+    marker.declare("alertops.epoch.test")
+    assert marker.exists("alertops.epoch.test")

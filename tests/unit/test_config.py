@@ -91,6 +91,18 @@ def test_a_url_without_a_usable_host_and_port_is_refused(url: str) -> None:
     assert problem.startswith("ALERTOPS_DATABASE_URL")
 
 
+def test_a_cluster_of_brokers_is_one_address_for_each_node() -> None:
+    nodes = "amqp://app:mq-secret@mq-1:5672/alertops;amqp://app:mq-secret@mq-2:5672/alertops"
+    assert load(ALERTOPS_BROKER_URL=nodes).broker_url == nodes
+
+
+@pytest.mark.parametrize("second", ["", "mq-2:5672", "http://mq-2"])
+def test_each_of_several_addresses_must_be_one(second: str) -> None:
+    (problem,) = problems_of(ENOUGH | {"ALERTOPS_BROKER_URL": f"amqp://app:mq-secret@mq-1/;{second}"})
+    assert problem.startswith("ALERTOPS_BROKER_URL")
+    assert "mq-secret" not in problem
+
+
 @pytest.mark.parametrize("alone", LOGIN)
 def test_half_a_login_is_refused(alone: str) -> None:
     (problem,) = problems_of(ENOUGH | {alone: LOGIN[alone]})

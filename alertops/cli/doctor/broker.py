@@ -17,6 +17,7 @@ from kombu.transport.native_delayed_delivery import (
     level_name,
 )
 
+from alertops.cli.broker import tries
 from alertops.cli.doctor.finding import ANSWER_SECONDS, Finding, one_line
 from alertops.config import Settings
 from tasks.queues import DEAD_LETTER_QUEUE, task_queues
@@ -29,7 +30,7 @@ def check(settings: Settings) -> Iterator[Finding]:
     """Ask in one connection; when there is none, nothing else can be told."""
     try:
         with Connection(settings.broker_url, connect_timeout=ANSWER_SECONDS) as connection:
-            connection.ensure_connection(max_retries=1, interval_start=0)
+            connection.ensure_connection(max_retries=tries(settings.broker_url), interval_start=0)
             connection.connection.sock.settimeout(ANSWER_SECONDS)
             yield _version(connection)
             for queue in task_queues():

@@ -160,7 +160,7 @@ MUTANTS = (
     ),
     Mutant(
         "claims-after-answer",
-        "an acknowledge leaves scheduled attempts to the claim, which read the execution in a transaction before",
+        "an acknowledge leaves scheduled attempts to the claim, which has read the execution before",
         schedule="slowed",
         breaks=("unclaimed",),
         besides="the cancelling of scheduled attempts, which the claim's guard sees",
