@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -19,6 +20,10 @@ from alertops.secret_box import KEYS_VARIABLE, problems_of
 T = TypeVar("T")
 
 MAKE_A_KEY = "python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
+
+
+# What the extra `tracing` brings.
+TRACING_NEEDS = ("opentelemetry.sdk", "opentelemetry.exporter")
 
 
 class Environment:
@@ -155,6 +160,8 @@ class Settings:
     confirm_outsiders: bool
     log_format: str
     log_level: str
+    # Whether spans are told to the collector that OTEL_EXPORTER_OTLP_* name.
+    tracing: bool
     webhooks: WebhookSettings
 
 
@@ -176,6 +183,7 @@ def read_settings(environment: Environment, build: Callable[[Settings], T]) -> T
     confirm = environment.flag("ALERTOPS_CONFIRM_OUTSIDERS", False)
     log_format = environment.choice("ALERTOPS_LOG_FORMAT", "json", ("json", "console"))
     log_level = environment.choice("ALERTOPS_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))
+    tracing = _tracing(environment)
     webhooks = _webhooks(environment)
     return environment.finish(
         lambda: build(
@@ -190,6 +198,7 @@ def read_settings(environment: Environment, build: Callable[[Settings], T]) -> T
                 confirm,
                 log_format,
                 log_level,
+                tracing,
                 webhooks,
             )
         )
@@ -228,6 +237,16 @@ def _timing(environment: Environment) -> Timing:
             "ALERTOPS_CANARY_SECONDS", usual.canary_interval, low=0, high=3600
         ),
     )
+
+
+def _tracing(environment: Environment) -> bool:
+    wanted = environment.flag("ALERTOPS_TRACING", False)
+    # Only who wants it looks for it, and so imports the folder that it is in.
+    if wanted and not all(find_spec("opentelemetry") and find_spec(part) for part in TRACING_NEEDS):
+        environment.problems.append(
+            "ALERTOPS_TRACING=yes needs packages that are not installed: pip install 'alertops[tracing]'"
+        )
+    return wanted
 
 
 def _webhooks(environment: Environment) -> WebhookSettings:

@@ -17,6 +17,7 @@
     readiness.py    is this process of use?
     metrics.py      a scrape; exposition.py has the names of the figures
     questions.py    asking a server that may hang
+    tracing.py      requests as spans
     wsgi.py         the composition root, for gunicorn
 
 What a caller may see is decided in one place, `alertops.services.access.door`; a view only asks it.
@@ -45,6 +46,7 @@ from api.openapi import init_openapi
 from api.outbox import init_outbox
 from api.readiness import init_readiness
 from api.tokens import init_tokens
+from api.tracing import init_tracing
 from api.views import (
     answer_page,
     api_keys,
@@ -118,6 +120,7 @@ def create_app(settings: ApiSettings, publisher: Publisher, queues: QueueReader)
     """
     app = Flask(__name__, static_folder=None)
     app.config.from_mapping(flask_config(settings))
+    init_tracing(app)
     init_access_log(app)
     init_client(app, settings.trusted_proxies)
     init_extensions(

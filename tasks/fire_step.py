@@ -12,6 +12,7 @@ from alertops.services.dispatch import FIRE_STEP
 from alertops.services.fire_step import fire_step
 from alertops.services.keys import StepKey
 from alertops.services.persistence import persistently
+from alertops.tracing.woken import firing
 from tasks.app import app
 from tasks.holding import WakeUpRequest
 from tasks.resources import resources
@@ -28,12 +29,12 @@ def fire_step_task(task: Task[Any, Any], execution_id: str, step: int) -> None:
     key = StepKey(UUID(execution_id), step)
     here = resources()
     with structlog.contextvars.bound_contextvars(execution=execution_id, step=step):
-        with here.sessions() as session:
-            reason = persistently(
+        with here.sessions() as session, firing(session, key) as woken:
+            woken.reason = persistently(
                 session,
                 PATIENCE_SECONDS,
                 lambda: fire_step(
                     session, here.dispatcher_of(task.request), key, confirmed_only=here.confirm_outsiders
                 ),
             )
-        log.debug("woken", reason=reason.value)
+        log.debug("woken", reason=woken.reason.value)

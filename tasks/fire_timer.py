@@ -12,6 +12,7 @@ from alertops.services.dispatch import FIRE_TIMER
 from alertops.services.fire_timer import fire_timer
 from alertops.services.keys import TimerKey
 from alertops.services.persistence import persistently
+from alertops.tracing.woken import timing
 from tasks.app import app
 from tasks.fire_step import PATIENCE_SECONDS
 from tasks.holding import WakeUpRequest
@@ -26,8 +27,8 @@ def fire_timer_task(task: Task[Any, Any], execution_id: str, timer: int) -> None
     key = TimerKey(UUID(execution_id), timer)
     here = resources()
     with structlog.contextvars.bound_contextvars(execution=execution_id, timer=timer):
-        with here.sessions() as session:
-            reason = persistently(
+        with here.sessions() as session, timing(key) as woken:
+            woken.reason = persistently(
                 session, PATIENCE_SECONDS, lambda: fire_timer(session, here.dispatcher_of(task.request), key)
             )
-        log.debug("woken", reason=reason.value)
+        log.debug("woken", reason=woken.reason.value)

@@ -23,6 +23,8 @@ from alertops.services.deliveries.send_delivery import Outlet
 from alertops.services.dispatch import Dispatcher
 from alertops.services.lanes import is_bulk
 from alertops.services.letters.send_letter import Post
+from alertops.tracing.channel import telling as telling_channels
+from alertops.tracing.publisher import telling as telling_publisher
 from tasks.app import app
 from tasks.publisher import ConfirmingPublisher
 
@@ -59,8 +61,8 @@ def resources() -> Resources:
     return Resources(
         sessions=session_factory(settings.database_url),
         publisher=publisher,
-        dispatcher=Dispatcher(publisher),
-        channels={email.name: email, webhook.name: webhook},
+        dispatcher=Dispatcher(telling_publisher(publisher)),
+        channels=telling_channels({email.name: email, webhook.name: webhook}),
         outlet=Outlet(webhook, HostPlaces()),
         post=Post(mailer, settings.public_url),
         timing=settings.timing,

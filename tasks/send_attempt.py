@@ -11,6 +11,7 @@ from celery import Task
 from alertops.services.dispatch import SEND_ATTEMPT
 from alertops.services.keys import AttemptKey
 from alertops.services.send_attempt import send_attempt
+from alertops.tracing.woken import sending
 from tasks.app import app
 from tasks.holding import WakeUpRequest
 from tasks.resources import resources
@@ -26,9 +27,9 @@ def send_attempt_task(task: Task[Any, Any], execution_id: str, step: int, target
     with structlog.contextvars.bound_contextvars(
         execution=execution_id, step=step, target=target, attempt=attempt
     ):
-        with here.sessions() as session:
+        with here.sessions() as session, sending(session, key) as woken:
             dispatcher = here.dispatcher_of(task.request)
-            reason = send_attempt(session, dispatcher, here.channels, here.timing, key)
+            woken.reason = send_attempt(session, dispatcher, here.channels, here.timing, key)
             # What subscribers are told of it, if it was claimed and then lost: nothing else was dispatched.
             dispatcher.dispatch(session, [])
-        log.debug("woken", reason=reason.value)
+        log.debug("woken", reason=woken.reason.value)

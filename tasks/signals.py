@@ -9,6 +9,7 @@ from celery.signals import setup_logging, worker_init, worker_ready
 from alertops.config import load_settings
 from alertops.logs import configure_logging
 from alertops.threads import take_turns_quickly
+from alertops.tracing import start_tracing
 from tasks.recover import request_recovery
 
 
@@ -17,6 +18,11 @@ def configure_logs(**_: Any) -> None:
     """Connected, this also keeps Celery from setting up its own logging."""
     settings = load_settings()
     configure_logging(settings.log_format, settings.log_level)
+
+
+@worker_init.connect
+def trace(**_: Any) -> None:
+    start_tracing(wanted=load_settings().tracing, service="alertops-worker")
 
 
 @worker_init.connect

@@ -12,6 +12,7 @@ import structlog
 from sqlalchemy import Table, insert
 from sqlalchemy.orm import Session
 
+from alertops import tracing
 from alertops.db import Moment
 from alertops.escalation.flow import Flow
 from alertops.escalation.plan import Course, PlannedStep, Position, plan_step
@@ -83,8 +84,14 @@ def tell_all(session: Session, entries: Sequence[Entry]) -> Moment:
     return Moment(max(times))
 
 
-def commit(session: Session, *, opened: Collection[Execution], joined: Collection[Execution] = ()) -> None:
-    """Commit what was begun, and the alerts that were counted on what had begun before."""
+def commit(
+    session: Session, *, opened: Collection[Execution], joined: Collection[Execution] = (), since: int = 0
+) -> None:
+    """Commit what was begun, and the alerts that were counted on what had begun before.
+
+    `since` is when that began, for whoever traces (`tracing.clock`).
+    """
+    since = since or tracing.clock()
     if opened:
         reach(Point.BEFORE_START, session)
     if joined:
@@ -93,6 +100,7 @@ def commit(session: Session, *, opened: Collection[Execution], joined: Collectio
     if opened:
         reach(Point.AFTER_START, session)
         log.info("executions_started", executions=[str(execution.id) for execution in opened])
+        tracing.opened([execution.id for execution in opened], since)
     if joined:
         reach(Point.AFTER_JOIN, session)
 

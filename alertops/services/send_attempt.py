@@ -32,6 +32,7 @@ from alertops.services.keys import AttemptKey
 from alertops.services.lock import lock_execution
 from alertops.services.persistence import persistently
 from alertops.services.record_outcome import Outcome, record_outcome
+from alertops.tracing import inside
 
 log = structlog.get_logger(__name__)
 
@@ -44,7 +45,8 @@ def send_attempt(
     key: AttemptKey,
 ) -> Reason:
     """Send the attempt if it is due and free; any number of wake-ups send it once."""
-    claim = persistently(session, timing.lease, lambda: claim_attempt(session, key, timing.lease))
+    with inside("claim"):
+        claim = persistently(session, timing.lease, lambda: claim_attempt(session, key, timing.lease))
     if isinstance(claim, NoClaim):
         dispatcher.dispatch(session, claim.wake_ups)
         return claim.reason
@@ -57,7 +59,10 @@ def send_attempt(
         log.warning("lease_lost", claim=claim.number, next="the newer claim decides")
         return Reason.STALE
     # What is known now would be unknown to the next claim: keep at it for as long as the lease is ours.
-    return persistently(session, timing.lease, lambda: record_outcome(session, dispatcher, claim, outcome))
+    with inside("record"):
+        return persistently(
+            session, timing.lease, lambda: record_outcome(session, dispatcher, claim, outcome)
+        )
 
 
 class _Mark(Enum):
@@ -74,7 +79,11 @@ def _converse(session: Session, channel: Channel, timing: Timing, claim: Claim) 
     try:
         with channel.open(claim.notification, within_seconds=half) as delivery:
             reach(Point.AFTER_OPEN, session)
-            match persistently(session, half, lambda: _mark_transmit(session, claim, needed_seconds=half)):
+            with inside("mark"):
+                mark = persistently(
+                    session, half, lambda: _mark_transmit(session, claim, needed_seconds=half)
+                )
+            match mark:
                 case _Mark.LOST:
                     return None
                 case _Mark.ANSWERED:

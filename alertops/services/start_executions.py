@@ -18,6 +18,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from alertops import tracing
 from alertops.db import Moment
 from alertops.errors import ConflictError, NotFoundError, ThrottledError
 from alertops.models import Execution, Flow
@@ -117,10 +118,11 @@ def open_executions(
     limit: AlertLimit | None = None,
 ) -> Batch:
     """`start_executions` without `dispatch_opened`, which is the caller's to do after it."""
+    since = tracing.clock()
     for _ in range(MAX_TRIES):
         batch = open_or_join_all(session, requests, team_id=team_id, limit=limit)
         if batch is not None:
-            commit(session, opened=batch.opened, joined=batch.joined)
+            commit(session, opened=batch.opened, joined=batch.joined, since=since)
             return batch
         session.rollback()
         require_in_use(session, {request.flow_id for request in requests}, team_id)

@@ -29,6 +29,7 @@ from api.schemas.executions import (
     TimelinePageSchema,
     TimelineQuery,
 )
+from api.tracing import opens
 
 blueprint = TeamBlueprint("executions", __name__, description="Executions: alerts, and what becomes of them")
 
@@ -49,6 +50,8 @@ def start(alert: Alert, flow_id: UUID) -> tuple[Execution, int, dict[str, str]]:
         )
     else:
         started = gatherer().start(session(), dispatcher(), team_id, request)
+    if started.created:
+        opens(started.execution.id)
     location = {"Location": url_for("executions.show", execution_id=started.execution.id)}
     return started.execution, 202 if started.created else 200, location
 
@@ -65,6 +68,7 @@ def start_batch(body: dict[str, list[Alert]], flow_id: UUID) -> dict[str, list[S
         started = start_executions(
             session(), dispatcher(), requests, actor().id, team_id=team_id, limit=alert_limit()
         )
+    opens(*(one.execution.id for one in started if one.created))
     return {"results": started}
 
 

@@ -42,6 +42,7 @@ from api.schemas.operations import (
     SnoozeInput,
     TextInput,
 )
+from api.tracing import opens
 
 blueprint = TeamBlueprint("operations", __name__, description="Operations: what people do about executions")
 
@@ -130,6 +131,8 @@ def replay_execution(said: dict[str, Any], execution_id: UUID) -> tuple[Executio
     """Run the same alert once more, on the flow's current revision or on the original one."""
     original = said["revision"] == "original"
     started = replay(session(), dispatcher(), _found(execution_id), original=original, actor_id=actor().id)
+    if started.created:
+        opens(started.execution.id)
     location = {"Location": url_for("executions.show", execution_id=started.execution.id)}
     return started.execution, 202 if started.created else 200, location
 

@@ -14,11 +14,12 @@ from alertops.intake.document import UnreadableError
 from alertops.intake.event import Event, InvalidEventError, Source
 from alertops.intake.signature import SIGNATURE, TIMESTAMP, is_signed
 from alertops.services.access.wall import raise_the_wall
-from alertops.services.intake.receive_events import Received, receive_events
+from alertops.services.intake.receive_events import Outcome, Received, receive_events
 from alertops.services.integrations.authenticate_integration import WayIn, authenticate_integration
 from api.blueprints import Blueprint
 from api.extensions import alert_limit, dispatcher, secret_box, session
 from api.problems import MAX_FAULTS, BodyFault, problem
+from api.tracing import opens
 
 log = structlog.get_logger(__name__)
 
@@ -76,7 +77,9 @@ def require_signature(way_in: WayIn, raw: bytes) -> None:
 
 def receive(way_in: WayIn, events: Sequence[Event]) -> list[Received]:
     """All of the events, committed."""
-    return receive_events(session(), dispatcher(), way_in, events, alert_limit())
+    received = receive_events(session(), dispatcher(), way_in, events, alert_limit())
+    opens(*(id_ for one in received if one.outcome is Outcome.OPENED for id_ in one.execution_ids))
+    return received
 
 
 def _unreadable(error: UnreadableError) -> Response:
