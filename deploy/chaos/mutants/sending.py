@@ -125,7 +125,13 @@ MUTANTS = (
                 "    retry = replace(decision, effects=later, to=None)\n"
                 "    retried = apply(session, seen.execution, retry, attempt=seen.attempt)\n"
                 "    applied.wake_ups.extend(retried.wake_ups)\n"
-                "    session.commit()\n",
+                # Whatever is between the two is longer than it would be, so that somebody answers meanwhile.
+                "    session.commit()\n    time.sleep(0.5)\n",
+            ),
+            Edit(
+                "alertops/services/locked_attempt.py",
+                "from collections.abc import Mapping\n",
+                "import time\nfrom collections.abc import Mapping\n",
             ),
             Edit(OUTCOME, "import dataclass\n", "import dataclass, replace\n"),
             Edit(OUTCOME, "import Reason\n", "import Reason, RetryAttempt\n"),
