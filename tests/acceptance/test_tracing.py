@@ -13,6 +13,7 @@ from deploy.local.fleet import Fleet
 from deploy.local.smtp_sink import Refuse, SmtpSink
 from deploy.local.stack import Addresses
 from tests.acceptance.alerts import Alerts, node, until
+from tests.figures import scrape
 from tests.integration.collector import CollectedSpan, Collector, collector
 
 pytestmark = pytest.mark.acceptance
@@ -36,6 +37,8 @@ def fleet_settings(collected: Collector) -> Mapping[str, str]:
         "ALERTOPS_TRACING": "yes",
         "OTEL_EXPORTER_OTLP_ENDPOINT": collected.url,
         "OTEL_BSP_SCHEDULE_DELAY": "100",
+        # Figures are added up at each tick.
+        "ALERTOPS_RECOVERY_TICK_SECONDS": "1",
         "OTEL_RESOURCE_ATTRIBUTES": "deployment.environment=tests",
     }
 
@@ -139,6 +142,28 @@ def test_who_answers_is_in_the_trace_and_who_looks_is_not(
     spans = wait_for(collected, alert.id, answer, "start_execution")
     assert spans[answer].parent == spans["start_execution"].id
     assert {span.trace for span in collected.spans if span.name == looked} == {THEIRS}
+
+
+def test_the_figures_count_what_the_traces_show(alerts: Alerts, collected: Collector, fleet: Fleet) -> None:
+    alert = alerts.raise_with(node("sixth@example.org", 0), node("seventh@example.org", 600))
+    wait_for(collected, alert.id, "record")
+
+    def fired() -> dict[int, float]:
+        """By the ids of their spans: how late each was."""
+        spans = [span for span in list(collected.spans) if span.name == "fire_step"]
+        late = "alertops.lateness_seconds"
+        return {span.id: span.attributes[late] for span in spans if late in span.attributes}
+
+    def counted() -> bool:
+        figures, late = scrape(fleet.api_url), list(fired().values())
+        return (
+            figures["alertops_step_lateness_seconds_count"] == len(late) > 0
+            and figures["alertops_step_lateness_seconds_sum"] == pytest.approx(sum(late))
+            and figures['alertops_step_lateness_seconds_bucket{le="1.0"}'] == sum(s <= 1 for s in late)
+            and figures['alertops_attempts_ended_total{channel="email",outcome="delivered"}'] >= len(late)
+        )
+
+    until(counted, within=20)
 
 
 def test_no_address_no_word_of_an_alert_and_no_key_leaves_the_house(

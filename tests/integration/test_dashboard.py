@@ -57,7 +57,6 @@ def test_every_metric_that_is_watched_is_on_it(scraped: Known) -> None:
     elsewhere = {
         "alertops_build_info",
         "alertops_broker_epochs_total",
-        "alertops_letters_failed",
         "alertops_recovery_last_run_seconds",
         "alertops_recovery_runs_total",
         "alertops_steps_waiting",
