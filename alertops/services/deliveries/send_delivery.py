@@ -35,9 +35,9 @@ from alertops.services.dispatch import DeliveryWakeUp, Dispatcher
 from alertops.services.persistence import persistently
 from alertops.services.signing_secrets import signing_secrets
 
-# A wake-up that was meant for this time comes as early as clocks differ: the broker waits whole seconds,
-# rounded up. One that comes much earlier was for another time, and is not the only one: whoever set this time
-# has dispatched it.
+# A wake-up that was meant for this time is early by what clocks differ: the broker waits whole seconds, and
+# rounds them up. One that comes much earlier was for another time, and is not the only one: whoever set this
+# time has dispatched it.
 _EARLY_BY = timedelta(seconds=2)
 
 
