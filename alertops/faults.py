@@ -73,6 +73,9 @@ class Point(StrEnum):
     BEFORE_ANSWER = "before_answer"  # an acknowledge is applied, and will never have been
     AFTER_ANSWER = "after_answer"  # it is committed, and the person was not told
 
+    AFTER_TELL = "after_tell"  # a subscriber has an event, and nobody here knows
+    AFTER_TOLD = "after_told"  # it is recorded; nobody was woken for the next one of its line
+
     AFTER_EPOCH = "after_epoch"  # recovery has begun an epoch; the broker does not have its marker
     BEFORE_FILLED = "before_filled"  # all that waits was dispatched; the epoch does not say so
     BEFORE_UNLOCK = "before_unlock"  # recovery has done all; nobody else may run it yet

@@ -92,6 +92,11 @@ class Client:
             self._post(f"/teams/{team_id}/subscriptions", {"name": "Machine", "url": url, **more})["id"]
         )
 
+    def unsubscribe(self, subscription_id: str) -> None:
+        self._http.delete(
+            f"{self._api}/subscriptions/{subscription_id}", timeout=TIMEOUT_SECONDS
+        ).raise_for_status()
+
     def start(self, flow_id: str, summary: str, **more: Any) -> dict[str, Any]:
         """Raise an alert; returns its execution."""
         return self._post(f"/flows/{flow_id}/executions", {"summary": summary, **more})

@@ -16,7 +16,7 @@ import hashlib
 import os
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import requests
@@ -90,7 +90,8 @@ class Fleet(Processes):
 
     Without `smtp_port` there is a mail sink of its own. `extra` is more environment, and has the last
     word: ALERTOPS_LEASE_MARGIN_SECONDS and the like. `checkout` has the sources that are run. Only with
-    `webhooks` somebody posts them: the processes are saved where no flow has any.
+    `webhooks` somebody posts them: the processes are saved where no flow has any. With `events` and without
+    those, the senders of mails tell subscribers, too.
     """
 
     def __init__(
@@ -104,12 +105,14 @@ class Fleet(Processes):
         extra: Mapping[str, str] | None = None,
         checkout: Path = CHECKOUT,
         webhooks: bool = False,
+        events: bool = False,
     ) -> None:
         self.root = root.resolve()
         super().__init__(fleet_processes(root).folder)
         self._pools = pools
         self._checkout = checkout.resolve()
         self._webhooks = webhooks
+        self._send = replace(SEND, queues=(*SEND.queues, "send.events")) if events and not webhooks else SEND
         self._identity = self._remember()
         self._environment = self._told(addresses, smtp_port or self._identity.ports["smtp"], extra or {})
         self._control = Celery(broker=self._environment["ALERTOPS_BROKER_URL"], set_as_current=False)
@@ -218,7 +221,7 @@ class Fleet(Processes):
                 node, kind.command(name, pool), lambda: self._pongs(node), folder=f"host-{name}/{kind.name}"
             )
 
-        fire, send = worker(FIRE, self._pools.fire), worker(SEND, self._pools.send)
+        fire, send = worker(FIRE, self._pools.fire), worker(self._send, self._pools.send)
         hook = worker(HOOK, self._pools.hook) if self._webhooks else None
         return WorkerHost(name, fire, send, self.folder / f"host-{name}", hook)
 

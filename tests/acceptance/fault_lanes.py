@@ -44,6 +44,7 @@ SETTINGS = {
     "ALERTOPS_LEASE_MARGIN_SECONDS": str(LEASE - SEND_DEADLINE),
     "ALERTOPS_RECOVERY_TICK_SECONDS": "1",
     "ALERTOPS_RECOVERY_GRACE_SECONDS": "1",
+    "ALERTOPS_WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8",
     "ALERTOPS_FAULTS_ALLOWED": "yes",
     # A canary is published as a wake-up is, and would take the strike that is meant for one.
     "ALERTOPS_CANARY_SECONDS": "0",
@@ -170,7 +171,7 @@ def running_lane(stack: PrivateStack, name: str, faults: Sequence[Fault], folder
         "ALERTOPS_FAULT_ONCE": str(struck),
     }
     with own_addresses(stack, name) as addresses, SmtpSink() as sink:
-        fleet = Fleet(folder / "fleet", addresses, smtp_port=sink.port, extra=settings)
+        fleet = Fleet(folder / "fleet", addresses, smtp_port=sink.port, extra=settings, events=True)
         sessions = session_factory(addresses.database_url)
         client = Client(fleet.api_url)
         lane = Lane(

@@ -7,12 +7,14 @@ struck process left is for the others to finish.
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import groupby
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -32,6 +34,7 @@ from tests.acceptance.fault_lanes import (
     persistently,
     running_lane,
 )
+from tests.integration.raw_http import TAKEN, RawReceiver, raw_receiver
 
 pytestmark = pytest.mark.acceptance
 
@@ -54,8 +57,9 @@ SENDING = (
 CLOSING = (Point.BEFORE_CLOSE, Point.AFTER_CLOSE)
 ANSWERING = (Point.BEFORE_ANSWER, Point.AFTER_ANSWER)
 TIMING = (Point.BEFORE_TIMER, Point.AFTER_TIMER)
+TELLING = (Point.AFTER_TELL, Point.AFTER_TOLD)
 
-COVERED = {*RAISING, *REPEATING, *DISPATCHING, *FIRING, *SENDING, *CLOSING, *ANSWERING, *TIMING}
+COVERED = {*RAISING, *REPEATING, *DISPATCHING, *FIRING, *SENDING, *CLOSING, *ANSWERING, *TIMING, *TELLING}
 
 # Frozen here, a process holds the execution's row lock, and the others can only wait for it.
 LOCKING = {point for point in COVERED if point.startswith("before_")} - {*DISPATCHING}
@@ -175,6 +179,33 @@ def snooze_is_over(lane: Lane, point: Point, action: Action) -> None:
     verify(alerts, action, at_least=2)
 
 
+def subscriber_is_told_all_in_order(lane: Lane, point: Point, action: Action) -> None:
+    """Whoever is struck: what comes twice has the same id and the same body, and comes in its turn."""
+    alerts, trap = lane.alerts, lane.trap(point, action)
+    with raw_receiver(TAKEN) as receiver:
+        subscription = alerts.client.subscribe(alerts.team_id, receiver.url())
+        trap.arm()
+        alert = alerts.raise_(two_nodes(alerts, f"told-{point}-{action}"))
+
+        def all_is_told() -> bool:
+            happened = [entry["id"] for entry in alerts.client.timeline(str(alert.id))]
+            return told_in_turn(receiver) == happened
+
+        endure(trap, alerts, lambda: until(all_is_told, REPAIRED_WITHIN, "all being told by the others"))
+        alert.await_status("exhausted", REPAIRED_WITHIN)
+        until(all_is_told, REPAIRED_WITHIN, "all being told")
+        alerts.client.unsubscribe(subscription)
+    contents = {(request.headers["webhook-id"], request.body) for request in receiver.requests}
+    assert len(contents) == len({request.headers["webhook-id"] for request in receiver.requests})
+    verify(alerts, action, at_least=2)
+
+
+def told_in_turn(receiver: RawReceiver) -> list[int]:
+    """The places of what came, in its order; what came again at once is one."""
+    came = [json.loads(request.body)["data"]["position"] for request in list(receiver.requests)]
+    return [position for position, _ in groupby(came)]
+
+
 Scenario = Callable[[Lane, Point, Action], None]
 
 # Each scenario, and the places that it comes by.
@@ -185,6 +216,7 @@ SCENARIOS: Mapping[Scenario, Sequence[Point]] = {
     attempt_that_is_held_escalates: CLOSING,
     answer_silences: ANSWERING,
     snooze_is_over: TIMING,
+    subscriber_is_told_all_in_order: TELLING,
 }
 
 

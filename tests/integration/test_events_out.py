@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
 from sqlalchemy.orm import Session
 
 from alertops.escalation.states import ExecutionStatus
@@ -149,13 +149,23 @@ def test_more_than_driver_keeps_of_messages_are_woken(world: World) -> None:
     assert all(delivery.dispatched_at for delivery in deliveries(world))
 
 
+def test_a_server_that_tells_its_clients_nothing_but_errors_tells_this(world: World) -> None:
+    subscribe(world, NOWHERE, events=["note"])
+    execution = started(world)
+    world.session.execute(text("SET LOCAL client_min_messages = 'error'"))
+    tell(world.session, execution.id, "note", text="quietly")
+    world.session.commit()
+    world.dispatcher.dispatch(world.session, [])
+    assert [m.task for m in world.publisher.messages].count(SEND_DELIVERY) == 1
+
+
 def test_a_subscriber_that_was_down_gets_all_twenty_in_order_when_it_is_back(world: World) -> None:
     texts = [f"change {number}" for number in range(20)]
     with raw_receiver(answer("503 Busy"), answer("500 Oops"), None, TAKEN) as receiver:
         subscribe(world, receiver.url(), events=["note"])
         execution, post = started(world), Post(world)
-        for text in texts:
-            note(world, execution, text)
+        for words in texts:
+            note(world, execution, words)
             post.run()
         # One was tried, and the others wait behind it without another word to the receiver.
         assert len(receiver.requests) == 1
@@ -320,8 +330,8 @@ def test_a_receiver_that_is_gone_disables_the_subscription_and_what_waits_is_dro
     with raw_receiver(answer("410 Gone", body=b"moved away"), TAKEN) as receiver:
         subscription = subscribe(world, receiver.url("/secret-path"), events=["note"])
         execution, post = started(world), Post(world)
-        for text in ("first", "second", "third"):
-            note(world, execution, text)
+        for words in ("first", "second", "third"):
+            note(world, execution, words)
         assert post.run()[0] is Told.GONE
         assert states(world) == ["failed", "cancelled", "cancelled"]
         shown = refreshed(world, subscription)

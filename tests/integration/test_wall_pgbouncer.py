@@ -18,11 +18,13 @@ from alertops.models import Execution
 from alertops.services.access.actor import Person
 from alertops.services.access.wall import raise_the_wall
 from alertops.services.acknowledge import acknowledge
+from alertops.services.dispatch import SEND_DELIVERY, Dispatcher
 from alertops.services.lock import lock_execution
 from alertops.services.operate import By
 from tests.integration.api_client import a_flow, person
 from tests.integration.conftest import RecordingPublisher, application
 from tests.integration.furnishing import Tenant, furnish
+from tests.integration.subscribing import deliveries, started, subscribe
 from tests.integration.world import World, node
 from tests.pooler import Pooler
 
@@ -139,3 +141,15 @@ def test_without_a_pooler_it_is_asked_for_once(database_url: str) -> None:
             assert connection.execute(BOUNDS).one()[1:] == ("10s", "4s")
     assert set(said) == {BOUNDS.text}
     engine.dispose()
+
+
+def test_what_subscribers_are_told_is_announced_through_it(
+    pooled: sessionmaker[Session], publisher: RecordingPublisher
+) -> None:
+    with pooled() as session:
+        world = World(session, Dispatcher(publisher), publisher)
+        subscribe(world, "https://hooks.example.com/")
+        started(world)
+        woken = [message.args[0] for message in publisher.messages if message.task == SEND_DELIVERY]
+        assert woken == [str(delivery.id) for delivery in deliveries(world)]
+        assert len(woken) == 1

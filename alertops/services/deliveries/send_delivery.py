@@ -26,6 +26,7 @@ from sqlalchemy.orm import Session
 from alertops.channels.base import ChannelError, Delivery
 from alertops.channels.event_body import Event
 from alertops.config import Timing
+from alertops.faults import Point, reach
 from alertops.services.deliveries import delivery_transitions as transitions
 from alertops.services.deliveries.delivery_transitions import Claimed
 from alertops.services.deliveries.host_places import HostPlaces, Place
@@ -35,9 +36,9 @@ from alertops.services.dispatch import DeliveryWakeUp, Dispatcher
 from alertops.services.persistence import persistently
 from alertops.services.signing_secrets import signing_secrets
 
-# A wake-up that was meant for this time comes as early as clocks differ: the broker waits whole seconds,
-# rounded up. One that comes much earlier was for another time, and is not the only one: whoever set this time
-# has dispatched it.
+# A wake-up that was meant for this time is early by what clocks differ: the broker waits whole seconds, and
+# rounds them up. One that comes much earlier was for another time, and is not the only one: whoever set this
+# time has dispatched it.
 _EARLY_BY = timedelta(seconds=2)
 
 
@@ -70,8 +71,10 @@ def send_delivery(
             return Told.LOST
         claimed, event = claim
         went = _converse(outlet.channel, event, timing.send_deadline, place)
+    reach(Point.AFTER_TELL, session)
     # What is known now would be sent again: keep at it for as long as the lease is ours.
     told = persistently(session, timing.lease, lambda: record_delivery(session, seen, claimed, went))
+    reach(Point.AFTER_TOLD, session)
     if told is not Told.LOST:
         _wake_first(session, dispatcher, seen)
     return told
