@@ -21,6 +21,8 @@ _UNITS = (("day", 86400), ("h", 3600), ("min", 60), ("s", 1))
 _SENTENCES = {
     "started": "The alert came in",
     "alert_repeated": "The same alert came in again",
+    "alert_joined": "Another alert of its group came in",
+    "alerts_joined": "There are more and more alerts of its group",
     "step_fired": "It was time to tell “{node}”",
     "nobody_to_tell": "There was nobody to tell at “{node}”",
     "address_refused": "An address at “{node}” is not to be told",

@@ -52,6 +52,10 @@ _ROWS = (
     SELECT :team, id, i, :flow, status, 'delivered', 1, at, 1, '200 OK', at, at, at FROM past ORDER BY i
     """,
     """
+    INSERT INTO grouped_alerts (execution_id, flow_id, dedup_key, summary, severity, alert_count, first_at)
+    SELECT id, :flow, 'disk-' || i, 'Disk is full on db' || i, 'error', 1, at FROM past ORDER BY i
+    """,
+    """
     WITH outsider AS (
         INSERT INTO outsiders (team_id, address) VALUES (:team, 'outside@example.com')
         ON CONFLICT (team_id, lower(address)) DO UPDATE SET address = excluded.address RETURNING id

@@ -23,8 +23,9 @@ class EditError(ValueError):
 
 
 def change_flow(flow: Flow, changes: Mapping[str, Any]) -> Flow:
-    """Give it another name, description or number of repetitions."""
-    return replace(flow, **changes)
+    """Give it another name, description or number of repetitions, other times or groups."""
+    groups = {"group_by": tuple(changes["group_by"])} if "group_by" in changes else {}
+    return replace(flow, **{**changes, **groups})
 
 
 def add_node(flow: Flow, node: Node, position: int | None = None) -> Flow:

@@ -19,6 +19,13 @@ MAX_BUDGET_SECONDS = 7 * 24 * 3600
 MIN_ACK_TIMEOUT_SECONDS = 60
 MIN_RESOLVE_AFTER_SECONDS = 60
 MAX_TIMEOUT_SECONDS = 90 * 24 * 3600
+MAX_GROUP_FIELDS = 10
+MAX_GROUP_FIELD = 200
+# What alerts can be grouped by; their keys are what tells them apart.
+GROUP_FIELD = r"^(severity|summary|(labels|details)\.[^\n]+)$"
+MIN_GROUP_WINDOW_SECONDS = 10
+MAX_GROUP_WINDOW_SECONDS = 24 * 3600
+USUAL_GROUP_WINDOW_SECONDS = 300
 
 
 class OnFailure(StrEnum):
@@ -73,6 +80,9 @@ class Flow:
 
     An execution that was acknowledged and is not resolved comes back after `ack_timeout_seconds`; one that is
     not over `resolve_after_seconds` after its alert is resolved by itself. None is never.
+
+    Alerts that say the same in all fields of `group_by` are taken in by the execution that the first of them
+    opened, for `group_window_seconds`. No fields, no groups.
     """
 
     nodes: tuple[Node, ...]
@@ -81,6 +91,8 @@ class Flow:
     description: str = ""
     ack_timeout_seconds: int | None = None
     resolve_after_seconds: int | None = None
+    group_by: tuple[str, ...] = ()
+    group_window_seconds: int = USUAL_GROUP_WINDOW_SECONDS
 
     def __post_init__(self) -> None:
         if not self.nodes:
@@ -99,6 +111,8 @@ def flow_from_json(data: Mapping[str, Any]) -> Flow:
         description=data.get("description", ""),
         ack_timeout_seconds=data.get("ack_timeout_seconds"),
         resolve_after_seconds=data.get("resolve_after_seconds"),
+        group_by=tuple(data.get("group_by", ())),
+        group_window_seconds=data.get("group_window_seconds", USUAL_GROUP_WINDOW_SECONDS),
     )
 
 
@@ -110,6 +124,8 @@ def flow_to_json(flow: Flow) -> dict[str, Any]:
         "repeat": flow.repeat,
         "ack_timeout_seconds": flow.ack_timeout_seconds,
         "resolve_after_seconds": flow.resolve_after_seconds,
+        "group_by": list(flow.group_by),
+        "group_window_seconds": flow.group_window_seconds,
         "nodes": [node_to_json(node) for node in flow.nodes],
     }
 

@@ -100,6 +100,8 @@ def _about_oneof(_: ValidationError) -> str:
 def _about_pattern(error: ValidationError) -> str:
     if error.validator_value == r"\S":
         return "Must not be blank."
+    if "group_by" in error.absolute_path:
+        return "Must be severity, summary, labels.<name> or details.<path>."
     name = error.absolute_path[-1]
     return (
         f"Not {'a URL of http or https' if name == 'url' else 'an address' if name == 'email' else 'an id'}."
@@ -118,6 +120,8 @@ _SENTENCES: dict[str, Callable[[ValidationError], str]] = {
     "maxLength": lambda error: f"Must have at most {error.validator_value} characters.",
     "minItems": lambda error: f"Must have at least {error.validator_value}.",
     "maxItems": lambda error: f"Must have at most {error.validator_value}.",
-    "uniqueItems": lambda _: "Names somebody twice.",
+    "uniqueItems": lambda error: (
+        "Names a field twice." if "group_by" in error.absolute_path else "Names somebody twice."
+    ),
     "x-distinct": lambda error: f"Another node is called {error.instance!r} too.",
 }

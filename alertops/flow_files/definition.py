@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from alertops.escalation.flow import Flow, OnFailure, OnUnknown, RetryPolicy, flow_from_json
+from alertops.escalation.flow import (
+    USUAL_GROUP_WINDOW_SECONDS,
+    Flow,
+    OnFailure,
+    OnUnknown,
+    RetryPolicy,
+    flow_from_json,
+)
 from alertops.flow_files import durations
 from alertops.flow_files.faults import FlowFileError, Path
 from alertops.flow_files.read import FlowFile
@@ -13,7 +20,7 @@ from alertops.flow_files.read import FlowFile
 Content = dict[str, Any]
 
 # What is a duration, by its name in files; in the API's it ends with `_seconds`.
-_OF_FLOW = ("ack_timeout", "resolve_after")
+_OF_FLOW = ("ack_timeout", "resolve_after", "group_window")
 _OF_NODE = ("delay",)
 _OF_RETRY = ("backoff", "max_backoff", "budget")
 
@@ -23,6 +30,8 @@ _USUAL_FLOW: Content = {
     "repeat": 0,
     "ack_timeout_seconds": None,
     "resolve_after_seconds": None,
+    "group_by": [],
+    "group_window_seconds": USUAL_GROUP_WINDOW_SECONDS,
 }
 _USUAL_NODE: Content = {"on_failure": OnFailure.ESCALATE.value, "on_unknown": OnUnknown.RESEND.value}
 _USUAL_RETRY: Content = vars(RetryPolicy())

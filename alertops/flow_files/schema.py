@@ -12,16 +12,22 @@ from __future__ import annotations
 from typing import Any
 
 from alertops.escalation.flow import (
+    GROUP_FIELD,
     MAX_ATTEMPTS,
     MAX_BACKOFF_FACTOR,
     MAX_BACKOFF_SECONDS,
     MAX_BUDGET_SECONDS,
     MAX_DELAY_SECONDS,
+    MAX_GROUP_FIELD,
+    MAX_GROUP_FIELDS,
+    MAX_GROUP_WINDOW_SECONDS,
     MAX_NODES,
     MAX_REPEAT,
     MAX_TIMEOUT_SECONDS,
     MIN_ACK_TIMEOUT_SECONDS,
+    MIN_GROUP_WINDOW_SECONDS,
     MIN_RESOLVE_AFTER_SECONDS,
+    USUAL_GROUP_WINDOW_SECONDS,
     OnFailure,
     OnUnknown,
     RetryPolicy,
@@ -59,6 +65,20 @@ def flow_schema() -> Schema:
                     MIN_RESOLVE_AFTER_SECONDS,
                     MAX_TIMEOUT_SECONDS,
                     "Resolved by itself so long after the alert.",
+                ),
+                "group_by": {
+                    "description": "Alerts that say the same there join one execution.",
+                    "type": "array",
+                    "items": {"type": "string", "maxLength": MAX_GROUP_FIELD, "pattern": GROUP_FIELD},
+                    "maxItems": MAX_GROUP_FIELDS,
+                    "uniqueItems": True,
+                    "default": [],
+                },
+                "group_window": _duration(
+                    MIN_GROUP_WINDOW_SECONDS,
+                    MAX_GROUP_WINDOW_SECONDS,
+                    "For so long an execution takes in alerts of its group.",
+                    USUAL_GROUP_WINDOW_SECONDS,
                 ),
                 "nodes": {
                     "type": "array",

@@ -10,6 +10,7 @@
     signature.py     who signed it, and when
     words.py         other systems' severities and states, in ours
     routing.py       which flow an event is for
+    grouping.py      which alerts of a flow belong together
 
 Nothing here knows teams, keys or tables: `services/intake/` does, and `api/views/intake/` are the doors.
 """

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
 from alertops.intake.limits import MAX_KEY, MAX_TEXT
 
@@ -44,6 +44,21 @@ class Event:
     labels: Mapping[str, str] = field(default_factory=dict)
     details: Mapping[str, Any] = field(default_factory=dict)
     occurred_at: datetime | None = None
+
+
+class Described(Protocol):
+    """What rules and groups can ask for: of an event, or of the alert that it becomes."""
+
+    @property
+    def summary(self) -> str: ...
+    @property
+    def severity(self) -> str: ...
+    @property
+    def dedup_key(self) -> str | None: ...
+    @property
+    def labels(self) -> Mapping[str, str]: ...
+    @property
+    def details(self) -> Mapping[str, Any]: ...
 
 
 class InvalidEventError(Exception):

@@ -14,7 +14,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 from uuid import UUID
 
-from alertops.intake.event import Event
+from alertops.intake.event import Described, Event
 
 FIELDS = ("severity", "summary", "dedup_key")
 LABEL, DETAIL = "labels.", "details."
@@ -57,7 +57,7 @@ def fits(rule: Rule, event: Event) -> bool:
     return all(_fits(matcher, value_of(event, name)) for name, matcher in rule.when.items())
 
 
-def value_of(event: Event, name: str) -> str | None:
+def value_of(event: Described, name: str) -> str | None:
     """What the event says under this name of a field; None when it says nothing there."""
     if name in FIELDS:
         value: Any = getattr(event, name)

@@ -10,6 +10,7 @@ from alertops.models.event_total import EventsCounted, EventTotal
 from alertops.models.execution import Execution, Step
 from alertops.models.flow import Flow, FlowNode, FlowRevision
 from alertops.models.gone_webhook import GoneWebhook
+from alertops.models.grouped_alert import GroupedAlert
 from alertops.models.heartbeat import Heartbeat
 from alertops.models.integration import Change, Integration
 from alertops.models.invitation import Invitation
@@ -43,6 +44,7 @@ __all__ = [
     "FlowNode",
     "FlowRevision",
     "GoneWebhook",
+    "GroupedAlert",
     "Heartbeat",
     "Integration",
     "Invitation",

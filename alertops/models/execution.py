@@ -45,6 +45,9 @@ class Execution(Base):
     replay_of: Mapped[UUID | None] = mapped_column(ForeignKey("executions.id", ondelete="SET NULL"))
     # Which integration's alert opened it; no foreign key, so that an alert takes no lock for it.
     integration_id: Mapped[UUID | None]
+    # What it has in common with the alerts that it takes in (`services/storms/`), and until when it does so.
+    group_key: Mapped[str | None]
+    group_until: Mapped[datetime | None]
     created_at: Mapped[CreatedAt]
     snoozed_until: Mapped[datetime | None]
     acknowledged_at: Mapped[datetime | None]
@@ -59,6 +62,7 @@ class Execution(Base):
         one_of("status", ExecutionStatus),
         CheckConstraint("(status = 'snoozed') = (snoozed_until IS NOT NULL)", name="snoozed_until"),
         one_of("severity", SEVERITIES),
+        CheckConstraint("(group_key IS NULL) = (group_until IS NULL)", name="group_until"),
         length_of("summary", 1, MAX_SUMMARY),
         length_of("dedup_key", 1, MAX_DEDUP_KEY),
         # Alerts that race with the same key: the database lets one of them open an execution.
@@ -68,6 +72,13 @@ class Execution(Base):
             "dedup_key",
             unique=True,
             postgresql_where=text(f"dedup_key IS NOT NULL AND status IN ({_open})"),
+        ),
+        # What alerts of a group look for. Hardly any execution takes others in.
+        Index(
+            "ix_executions_open_group",
+            "flow_id",
+            "group_key",
+            postgresql_where=text(f"group_key IS NOT NULL AND status IN ({_open})"),
         ),
         Index("ix_executions_team_created", "team_id", "created_at", "id"),
         Index("ix_executions_team_status", "team_id", "status", "created_at", "id"),

@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, ForeignKey, UniqueConstraint
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from alertops.db import Base
@@ -21,11 +22,15 @@ from alertops.escalation.flow import (
     MAX_BACKOFF_SECONDS,
     MAX_BUDGET_SECONDS,
     MAX_DELAY_SECONDS,
+    MAX_GROUP_FIELDS,
+    MAX_GROUP_WINDOW_SECONDS,
     MAX_NODES,
     MAX_REPEAT,
     MAX_TIMEOUT_SECONDS,
     MIN_ACK_TIMEOUT_SECONDS,
+    MIN_GROUP_WINDOW_SECONDS,
     MIN_RESOLVE_AFTER_SECONDS,
+    USUAL_GROUP_WINDOW_SECONDS,
     OnFailure,
     OnUnknown,
 )
@@ -42,6 +47,8 @@ class Flow(Base):
     repeat: Mapped[int] = mapped_column(server_default="0")
     ack_timeout_seconds: Mapped[int | None]
     resolve_after_seconds: Mapped[int | None]
+    group_by: Mapped[list[str]] = mapped_column(JSONB, server_default="[]")
+    group_window_seconds: Mapped[int] = mapped_column(server_default=str(USUAL_GROUP_WINDOW_SECONDS))
     revision_number: Mapped[int]
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[CreatedAt]
@@ -62,6 +69,14 @@ class Flow(Base):
         CheckConstraint(
             f"resolve_after_seconds BETWEEN {MIN_RESOLVE_AFTER_SECONDS} AND {MAX_TIMEOUT_SECONDS}",
             name="resolve_after_seconds",
+        ),
+        CheckConstraint(
+            f"jsonb_typeof(group_by) = 'array' AND jsonb_array_length(group_by) <= {MAX_GROUP_FIELDS}",
+            name="group_by",
+        ),
+        CheckConstraint(
+            f"group_window_seconds BETWEEN {MIN_GROUP_WINDOW_SECONDS} AND {MAX_GROUP_WINDOW_SECONDS}",
+            name="group_window_seconds",
         ),
         CheckConstraint("revision_number >= 1", name="revision_number"),
     )

@@ -39,6 +39,7 @@ Beside it, each with a page of its own:
     deliveries/          what they are told, on its way
     heartbeats/          jobs that ping, and start a flow when they do not
     maintenance/         times in which nobody is told
+    storms/              alerts of one group are one execution
 
 Lock order, everywhere: the execution row first, in a statement of its own, then steps, then attempts.
 Before them, where they are locked: the account's row, the team's, a heartbeat's, then the flow's or the

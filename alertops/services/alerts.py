@@ -15,12 +15,22 @@ DedupKey = tuple[UUID, str]
 
 @dataclass(frozen=True)
 class Alert:
-    """What came in. `details` is plain JSON."""
+    """What came in. `details` is plain JSON; `labels` are there to be grouped by, and not kept."""
 
     summary: str
     severity: str
     details: dict[str, Any]
     dedup_key: str | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Storm:
+    """What alerts of a group have in common: a key, what they say, and how long who opens takes others in."""
+
+    key: str
+    says: Mapping[str, str]
+    window_seconds: int
 
 
 @dataclass(frozen=True)
@@ -48,6 +58,8 @@ class Group:
     places: list[int] = field(default_factory=list)
     # The id of the execution, if they open one.
     new_id: UUID = field(default_factory=uuid4)
+    # If its flow groups alerts, and it says something in all that they are grouped by.
+    storm: Storm | None = None
 
     @property
     def key(self) -> DedupKey | None:

@@ -13,7 +13,7 @@ from sqlalchemy import Table, insert
 from sqlalchemy.orm import Session
 
 from alertops import tracing
-from alertops.db import Moment
+from alertops.db import Moment, database_now
 from alertops.escalation.flow import Flow
 from alertops.escalation.plan import Course, PlannedStep, Position, plan_step
 from alertops.escalation.states import StepStatus, TimerKind, TimerStatus
@@ -76,6 +76,8 @@ def started(execution: Execution, actor_id: UUID | None, **said: Any) -> Entry:
 
 def tell_all(session: Session, entries: Sequence[Entry]) -> Moment:
     """Write the entries; return the time of the last one, which is the latest that the database has said."""
+    if not entries:
+        return Moment(database_now(session))
     rows = [
         {"execution_id": e.execution_id, "event": e.event, "actor_id": e.actor_id, "detail": dict(e.detail)}
         for e in entries

@@ -7,13 +7,12 @@ taken in the order of the arrays, or of their ids, so that two batches that want
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy import (
-    ARRAY,
     Boolean,
     ColumnElement,
     Integer,
@@ -41,26 +40,14 @@ from sqlalchemy.orm.attributes import set_committed_value
 from alertops.escalation.states import OPEN_FOR_DEDUPLICATION, ExecutionStatus
 from alertops.models import Execution, Flow, MaintenanceWindow
 from alertops.services.alerts import DedupKey, Group
+from alertops.services.array_parameters import arrays, wanted_rows
 from alertops.services.maintenance.in_force import perhaps_in_force
 
 _EXECUTIONS, _FLOWS = (cast(Table, model.__table__) for model in (Execution, Flow))
 _OPEN = ", ".join(f"'{status}'" for status in OPEN_FOR_DEDUPLICATION)
 
 
-# SQLAlchemy keeps the names of columns for itself.
-_EACH = "each_"
 _MAINTENANCE = "perhaps_in_maintenance"
-
-
-def _wanted(**columns: Any) -> Any:
-    """A table made of parameters, an array for each column; see `_arrays`."""
-    arrays = [sql_cast(bindparam(_EACH + name), ARRAY(type_)) for name, type_ in columns.items()]
-    named = [column(name, type_) for name, type_ in columns.items()]
-    return func.unnest(*arrays).table_valued(*named, with_ordinality="place").render_derived("wanted")
-
-
-def _arrays(**values: Iterable[Any]) -> dict[str, list[Any]]:
-    return {_EACH + name: list(each) for name, each in values.items()}
 
 
 def _in_team(team_id: Any) -> Any:
@@ -69,7 +56,7 @@ def _in_team(team_id: Any) -> Any:
 
 
 def _inserting() -> Any:
-    wanted = _wanted(
+    wanted = wanted_rows(
         id=Uuid(),
         flow_id=Uuid(),
         summary=String(),
@@ -78,13 +65,16 @@ def _inserting() -> Any:
         details=String(),
         alert_count=Integer(),
         integration_id=Uuid(),
+        group_key=String(),
+        group_window=Integer(),
     )
     values = {
         "team_id": _FLOWS.c.team_id,
         "revision_number": _FLOWS.c.revision_number,
         "status": literal(ExecutionStatus.RUNNING.value),
         "anchor_at": func.now(),
-        **{given.name: given for given in wanted.c if given.name != "place"},
+        **{given.name: given for given in wanted.c if given.name not in ("place", "group_window")},
+        "group_until": func.now() + func.make_interval(0, 0, 0, 0, 0, 0, wanted.c.group_window),
         "details": sql_cast(wanted.c.details, JSONB),
     }
     in_use = (
@@ -115,7 +105,7 @@ def _in_maintenance() -> Any:
 
 
 def _locking() -> Select[Execution]:
-    wanted = _wanted(flow_id=Uuid(), dedup_key=String())
+    wanted = wanted_rows(flow_id=Uuid(), dedup_key=String())
     return (
         select(Execution)
         .join(wanted, true())
@@ -133,7 +123,7 @@ def _locking() -> Select[Execution]:
 
 
 def _counting() -> Update:
-    wanted = _wanted(id=Uuid(), more=Integer())
+    wanted = wanted_rows(id=Uuid(), more=Integer())
     return (
         update(_EXECUTIONS)
         .where(_EXECUTIONS.c.id == wanted.c.id)
@@ -159,7 +149,7 @@ def insert_executions(session: Session, groups: Sequence[Group], team_id: UUID |
     for us, or we for it (services/flows/lock_flow.py).
     """
     alerts = [group.alert for group in groups]
-    arrays = _arrays(
+    values = arrays(
         id=(group.new_id for group in groups),
         flow_id=(group.flow_id for group in groups),
         summary=(alert.summary for alert in alerts),
@@ -168,8 +158,10 @@ def insert_executions(session: Session, groups: Sequence[Group], team_id: UUID |
         details=(json.dumps(alert.details) for alert in alerts),
         alert_count=(len(group.requests) for group in groups),
         integration_id=(group.requests[0].integration_id for group in groups),
+        group_key=(group.storm.key if group.storm else None for group in groups),
+        group_window=(group.storm.window_seconds if group.storm else None for group in groups),
     )
-    rows = session.execute(_INSERT, {**arrays, "in_team": team_id})
+    rows = session.execute(_INSERT, {**values, "in_team": team_id})
     return {execution.id: Opened(execution, met) for execution, met in rows}
 
 
@@ -180,7 +172,7 @@ def lock_open(
     if not keys:
         return {}
     flow_ids, dedup_keys = zip(*keys, strict=True)
-    rows = session.scalars(_LOCK, {**_arrays(flow_id=flow_ids, dedup_key=dedup_keys), "in_team": team_id})
+    rows = session.scalars(_LOCK, {**arrays(flow_id=flow_ids, dedup_key=dedup_keys), "in_team": team_id})
     return {(row.flow_id, cast(str, row.dedup_key)): row for row in rows}
 
 
@@ -188,6 +180,6 @@ def count_alerts(session: Session, more: Mapping[Execution, int]) -> None:
     """Count so many more alerts on locked executions."""
     if not more:
         return
-    session.execute(_COUNT, _arrays(id=(execution.id for execution in more), more=more.values()))
+    session.execute(_COUNT, arrays(id=(execution.id for execution in more), more=more.values()))
     for execution, alerts in more.items():
         set_committed_value(execution, "alert_count", execution.alert_count + alerts)

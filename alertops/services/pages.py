@@ -22,6 +22,7 @@ from alertops.models import (
     Flow,
     FlowRevision,
     GoneWebhook,
+    GroupedAlert,
     Heartbeat,
     Integration,
     Invitation,
@@ -119,6 +120,18 @@ def timeline_of(
         .order_by(TimelineEntry.id)
     )
     return _page(session, query, limit, lambda entry: entry.id)
+
+
+def grouped_alerts_of(
+    session: Session, execution_id: UUID, *, limit: int, after: int = 0
+) -> Page[GroupedAlert, int]:
+    """The alerts that the execution has taken in, oldest first."""
+    query = (
+        select(GroupedAlert)
+        .where(GroupedAlert.execution_id == execution_id, GroupedAlert.id > after)
+        .order_by(GroupedAlert.id)
+    )
+    return _page(session, query, limit, lambda alert: alert.id)
 
 
 def api_keys_of(

@@ -11,7 +11,7 @@ something has changed lets go of everything before it begins anew.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
@@ -28,6 +28,10 @@ from alertops.services.begin_executions import Entry, commit, insert_beginnings,
 from alertops.services.dispatch import Dispatcher, WakeUp
 from alertops.services.maintenance.meet import meet_maintenance
 from alertops.services.open_or_join import count_alerts, insert_executions, lock_open
+from alertops.services.storms.find_hosts import find_hosts, lock_hosts
+from alertops.services.storms.grouped_alerts import list_alerts
+from alertops.services.storms.groupings import known_groupings, were_known
+from alertops.services.storms.storm_entries import storm_entries
 
 # Between "an execution with this key is open" and our lock on it, it may be answered and closed, and
 # then another alert may open the next. Losing that race this often in a row means something is wrong.
@@ -62,17 +66,24 @@ class _Found:
     opened: bool
     perhaps_in_maintenance: bool = False
 
+    @property
+    def joined(self) -> list[StartRequest]:
+        """Those of its alerts that opened nothing: one opens, the others join."""
+        return self.group.requests[1:] if self.opened else self.group.requests
+
     def started(self) -> Iterator[tuple[int, Started]]:
-        """What to answer each of its alerts, by its place in the batch: one opens, the others join."""
+        """What to answer each of its alerts, by its place in the batch."""
         for number, place in enumerate(self.group.places):
             yield place, Started(self.execution, created=self.opened and number == 0)
 
     def entries(self) -> Iterator[Entry]:
-        """What the timeline is to say of each of its alerts."""
-        for number, request in enumerate(self.group.requests):
-            if self.opened and number == 0:
-                yield started(self.execution, request.actor_id, **request.said)
-            else:
+        """What the timeline is to say of its alerts: where many are taken in, of the one that opened."""
+        if self.opened:
+            first, storm = self.group.requests[0], self.group.storm
+            says = {"group": dict(storm.says)} if storm else {}
+            yield started(self.execution, first.actor_id, **says, **first.said)
+        if self.execution.group_key is None:
+            for request in self.joined:
                 said = {"summary": request.alert.summary, **request.said}
                 yield Entry(self.execution.id, "alert_repeated", request.actor_id, said)
 
@@ -143,39 +154,71 @@ def open_or_join_all(
     """
     groups = grouped(requests)
     wait = limit.wait(team_id) if limit is not None and team_id is not None else 0
-    found = _join_all(session, groups, team_id) if wait else _open_or_join(session, groups, team_id)
+    found = _open_or_join(session, groups, team_id, may_open=not wait)
     if wait and len(found) < len(groups):
         session.rollback()
         raise ThrottledError(wait, "alerts")
     if len(found) < len(groups):
         return None
     opened = [one.execution for one in found if one.opened]
-    joined = {one.execution: len(one.group.requests) for one in found if not one.opened}
+    joined = _joined(found)
     wake_ups = insert_beginnings(session, opened)
-    count_alerts(session, joined)
-    moment = tell_all(session, [entry for one in found for entry in one.entries()])
+    count_alerts(session, {execution: len(alerts) for execution, alerts in joined.items()})
+    list_alerts(session, ((one.execution, one.group) for one in found))
+    moment = tell_all(session, [*_entries(found, joined)])
     perhaps_in_maintenance = [one.execution for one in found if one.perhaps_in_maintenance]
     wake_ups = meet_maintenance(session, perhaps_in_maintenance, wake_ups)
     answers = dict(answer for one in found for answer in one.started())
     return Batch([answers[place] for place in range(len(requests))], opened, [*joined], wake_ups, moment)
 
 
-def _open_or_join(session: Session, groups: Sequence[Group], team_id: UUID | None) -> list[_Found]:
+def _joined(found: Sequence[_Found]) -> dict[Execution, list[StartRequest]]:
+    """The alerts that executions have not counted yet: what they were inserted with, they have."""
+    joined: dict[Execution, list[StartRequest]] = {}
+    for one in found:
+        if not one.opened:
+            joined.setdefault(one.execution, []).extend(one.group.requests)
+    return joined
+
+
+def _entries(found: Sequence[_Found], joined: Mapping[Execution, Sequence[StartRequest]]) -> Iterator[Entry]:
+    """All that timelines are to say; of executions that take in others, in a bounded number of lines."""
+    yield from (entry for one in found for entry in one.entries())
+    taken: dict[Execution, list[StartRequest]] = {}
+    for one in found:
+        if one.execution.group_key is not None:
+            taken.setdefault(one.execution, []).extend(one.joined)
+    for execution, alerts in taken.items():
+        yield from storm_entries(execution, alerts)
+
+
+def _open_or_join(
+    session: Session, groups: Sequence[Group], team_id: UUID | None, *, may_open: bool
+) -> list[_Found]:
     """Insert the execution of each group, or lock the open one; fewer when neither could be done."""
-    opened = insert_executions(session, groups, team_id)
-    keys = [group.key for group in groups if group.key is not None and group.new_id not in opened]
+    groupings = known_groupings({group.flow_id for group in groups})
+    targets = find_hosts(session, groups, groupings)
+    alone = [group for group in groups if group.new_id not in targets]
+    opened = insert_executions(session, alone, team_id) if may_open and alone else {}
+    if not were_known(session, [one.execution for one in opened.values()], groupings):
+        return []
+    keys = [group.key for group in alone if group.key is not None and group.new_id not in opened]
     joined = lock_open(session, keys, team_id)
-    found = ((group, opened[group.new_id]) for group in groups if group.new_id in opened)
+    hosts = lock_hosts(session, sorted({*targets.values()} - opened.keys()))
+    hosts |= {id_: one.execution for id_, one in opened.items()}
     return [
-        *(_Found(group, one.execution, True, one.perhaps_in_maintenance) for group, one in found),
-        *(_Found(group, joined[group.key], False) for group in groups if group.key in joined),
+        *(
+            _Found(group, opened[group.new_id].execution, True, opened[group.new_id].perhaps_in_maintenance)
+            for group in alone
+            if group.new_id in opened
+        ),
+        *(_Found(group, joined[group.key], False) for group in alone if group.key in joined),
+        *(
+            _Found(group, hosts[targets[group.new_id]], False)
+            for group in groups
+            if targets.get(group.new_id) in hosts
+        ),
     ]
-
-
-def _join_all(session: Session, groups: Sequence[Group], team_id: UUID | None) -> list[_Found]:
-    """Lock the open execution of each group; fewer when there is none for one."""
-    joined = lock_open(session, [group.key for group in groups if group.key is not None], team_id)
-    return [_Found(group, joined[group.key], False) for group in groups if group.key in joined]
 
 
 def require_in_use(session: Session, flow_ids: set[UUID], team_id: UUID | None) -> None:

@@ -48,6 +48,11 @@ class ExecutionSchema(Schema):
     dedup_key = fields.String(required=True, allow_none=True)
     details = fields.Dict(required=True)
     alert_count = fields.Integer(required=True)
+    group_until = Instant(
+        required=True,
+        allow_none=True,
+        metadata={"description": "Until then it takes in alerts of its group; null: of its key alone."},
+    )
     anchor_at = Instant(required=True)
     created_at = Instant(required=True)
     replay_of = fields.UUID(required=True, allow_none=True)
@@ -57,10 +62,32 @@ class ExecutionSchema(Schema):
     ended_at = Instant(required=True, allow_none=True)
 
 
+class AlertSchema(Schema):
+    summary = fields.String(required=True)
+    severity = fields.String(required=True, validate=validate.OneOf(SEVERITIES))
+    dedup_key = fields.String(required=True, allow_none=True)
+    alert_count = fields.Integer(required=True, metadata={"description": "How often it came."})
+    first_at = Instant(required=True)
+    last_at = Instant(
+        required=True,
+        allow_none=True,
+        metadata={"description": "Null where the flow groups nothing: the timeline has the repeats."},
+    )
+    resolved_at = Instant(required=True, allow_none=True)
+
+
+class AlertPageSchema(Schema):
+    items = fields.List(fields.Nested(AlertSchema), required=True)
+    alerts = fields.Integer(required=True, metadata={"description": "How many there are, repeats aside."})
+    unresolved = fields.Integer(required=True, metadata={"description": "How many of them are not over."})
+    next_cursor = NumberCursor(attribute="next", required=True, allow_none=True)
+
+
 class StartedSchema(Schema):
     execution_id = fields.UUID(attribute="execution.id", required=True)
     created = fields.Boolean(
-        required=True, metadata={"description": "False when an open execution had its dedup_key."}
+        required=True,
+        metadata={"description": "False when it joined an open one, by its dedup_key or its group."},
     )
     dedup_key = fields.String(attribute="execution.dedup_key", required=True, allow_none=True)
     status = fields.String(

@@ -7,21 +7,27 @@ from typing import Any
 from marshmallow import Schema, fields, validate
 
 from alertops.escalation.flow import (
+    GROUP_FIELD,
     MAX_ATTEMPTS,
     MAX_BACKOFF_FACTOR,
     MAX_BACKOFF_SECONDS,
     MAX_BUDGET_SECONDS,
     MAX_DELAY_SECONDS,
+    MAX_GROUP_FIELD,
+    MAX_GROUP_FIELDS,
+    MAX_GROUP_WINDOW_SECONDS,
     MAX_NODES,
     MAX_REPEAT,
     MAX_TIMEOUT_SECONDS,
     MIN_ACK_TIMEOUT_SECONDS,
+    MIN_GROUP_WINDOW_SECONDS,
     MIN_RESOLVE_AFTER_SECONDS,
+    USUAL_GROUP_WINDOW_SECONDS,
     OnFailure,
     OnUnknown,
     RetryPolicy,
 )
-from api.fields import Decimal, Instant, Name, OneOf, WholeNumber
+from api.fields import Decimal, Distinct, Instant, Name, OneOf, WholeNumber
 from api.schemas.pages import PageQuery, PageSchema
 from api.schemas.recipients import RECIPIENTS, RECIPIENTS_DESCRIBED
 
@@ -34,6 +40,12 @@ _resolve_after = validate.Range(MIN_RESOLVE_AFTER_SECONDS, MAX_TIMEOUT_SECONDS)
 _JITTER = {"description": "The share of a pause by which chance may shorten it."}
 _BUDGET = {"description": "No attempt is made later than this after the first was due; null is no limit."}
 _ACK_TIMEOUT = {"description": "Acknowledged, and not resolved for so long, it comes back; null is never."}
+_group_window = validate.Range(MIN_GROUP_WINDOW_SECONDS, MAX_GROUP_WINDOW_SECONDS)
+_GROUP_BY = {
+    "description": "Alerts that say the same there join one execution: severity, summary, labels.<name>,"
+    " details.<path>. None: each is on its own."
+}
+_GROUP_WINDOW = {"description": "For so long an execution takes in alerts of its group."}
 _RESOLVE_AFTER = {"description": "Not over so long after its alert, it is resolved by itself; null is never."}
 
 
@@ -94,6 +106,16 @@ class OrderInput(Schema):
     node_ids = fields.List(fields.UUID, required=True, validate=validate.Length(1, MAX_NODES))
 
 
+class GroupBy(Distinct):
+    """What alerts are grouped by."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        known = "Must be severity, summary, labels.<name> or details.<path>."
+        each = [validate.Length(1, MAX_GROUP_FIELD), validate.Regexp(GROUP_FIELD, error=known)]
+        several = validate.Length(0, MAX_GROUP_FIELDS)
+        super().__init__(fields.String(validate=each), validate=several, metadata=_GROUP_BY, **kwargs)
+
+
 class FlowInput(Schema):
     name = Name(required=True)
     description = fields.String(load_default="", validate=validate.Length(max=2000))
@@ -103,6 +125,10 @@ class FlowInput(Schema):
     )
     resolve_after_seconds = WholeNumber(
         load_default=None, allow_none=True, validate=_resolve_after, metadata=_RESOLVE_AFTER
+    )
+    group_by = GroupBy(load_default=list)
+    group_window_seconds = WholeNumber(
+        load_default=USUAL_GROUP_WINDOW_SECONDS, validate=_group_window, metadata=_GROUP_WINDOW
     )
     nodes = fields.List(fields.Nested(NodeInput), required=True, validate=validate.Length(1, MAX_NODES))
 
@@ -115,6 +141,8 @@ class FlowChange(Schema):
     repeat = WholeNumber(validate=validate.Range(0, MAX_REPEAT))
     ack_timeout_seconds = WholeNumber(allow_none=True, validate=_ack_timeout, metadata=_ACK_TIMEOUT)
     resolve_after_seconds = WholeNumber(allow_none=True, validate=_resolve_after, metadata=_RESOLVE_AFTER)
+    group_by = GroupBy()
+    group_window_seconds = WholeNumber(validate=_group_window, metadata=_GROUP_WINDOW)
 
 
 class FlowQuery(PageQuery):
@@ -146,6 +174,8 @@ class FlowSchema(Schema):
     repeat = fields.Integer(required=True)
     ack_timeout_seconds = fields.Integer(required=True, allow_none=True)
     resolve_after_seconds = fields.Integer(required=True, allow_none=True)
+    group_by = fields.List(fields.String(), required=True, metadata=_GROUP_BY)
+    group_window_seconds = fields.Integer(required=True, metadata=_GROUP_WINDOW)
     revision = fields.Integer(attribute="revision_number", required=True)
     nodes = fields.List(fields.Nested(NodeSchema), required=True)
     created_at = Instant(required=True)

@@ -14,12 +14,14 @@ from alertops.services.alerts import Alert, StartRequest
 from alertops.services.pages import Page, Place, executions_of, timeline_of
 from alertops.services.show_execution import ShownExecution, show_execution
 from alertops.services.start_executions import Started, start_executions
+from alertops.services.storms.show_alerts import ShownAlerts, show_alerts
 from api.asking import actor, asking
 from api.blueprints import TeamBlueprint
 from api.extensions import alert_limit, batches_at_once, dispatcher, gatherer, session
 from api.once import uses_once
 from api.schemas.executions import (
     AlertInput,
+    AlertPageSchema,
     AlertsInput,
     AllStartedSchema,
     ExecutionPageSchema,
@@ -38,7 +40,7 @@ blueprint = TeamBlueprint("executions", __name__, description="Executions: alert
 @blueprint.permits(Action.RAISE_ALERT)
 @blueprint.arguments(AlertInput)
 @blueprint.response(202, ExecutionSchema, description="Accepted: it is committed, and will escalate.")
-@blueprint.alt_response(200, schema=ExecutionSchema, description="An open execution has this dedup_key.")
+@blueprint.alt_response(200, schema=ExecutionSchema, description="It joined one that is open.")
 def start(alert: Alert, flow_id: UUID) -> tuple[Execution, int, dict[str, str]]:
     """Raise an alert: run the flow until somebody acknowledges."""
     team_id = team_to_start_in(session(), asking(), flow_id)
@@ -89,6 +91,16 @@ def show(execution_id: UUID) -> ShownExecution:
     """Show an execution: its steps and attempts so far, and the steps still planned."""
     execution = find_execution(session(), asking(), execution_id)
     return show_execution(session(), execution)
+
+
+@blueprint.get("/executions/<uuid:execution_id>/alerts")
+@blueprint.permits(Action.VIEW)
+@blueprint.arguments(TimelineQuery, location="query")
+@blueprint.response(200, AlertPageSchema)
+def list_alerts(page: dict[str, Any], execution_id: UUID) -> ShownAlerts:
+    """List the alerts that are one in this execution, oldest first, and count them."""
+    execution = find_execution(session(), asking(), execution_id)
+    return show_alerts(session(), execution, **page)
 
 
 @blueprint.get("/executions/<uuid:execution_id>/timeline")

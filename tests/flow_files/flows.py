@@ -66,6 +66,10 @@ def flows(draw: st.DrawFn) -> dict[str, Any]:
         "repeat": draw(st.integers(0, 9)),
         "ack_timeout_seconds": draw(_timeouts),
         "resolve_after_seconds": draw(_timeouts),
+        "group_by": draw(
+            st.lists(st.sampled_from(["severity", "labels.on", "details.a.b"]), unique=True, max_size=3)
+        ),
+        "group_window_seconds": draw(st.integers(10, 86_400)),
         "nodes": draw(st.lists(nodes, min_size=1, max_size=4, unique_by=lambda node: node["name"])),
         "revision": 7,
         "archived_at": None,

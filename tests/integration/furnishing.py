@@ -21,6 +21,7 @@ from alertops.models import (
     FlowNode,
     FlowRevision,
     GoneWebhook,
+    GroupedAlert,
     Heartbeat,
     Integration,
     Invitation,
@@ -158,6 +159,7 @@ def _alert(session: Session, team: Team, name: str) -> tuple[UUID, UUID]:
         )
     )
     session.add(TimelineEntry(**of_execution, event="started", detail={}))
+    session.add(GroupedAlert(**of_execution, flow_id=flow.id, summary=name, severity="info", alert_count=1))
     session.add(Timer(**of_execution, number=1, kind="resolve", status="waiting", due_at=_soon()))
     session.flush()
     return flow.id, execution.id

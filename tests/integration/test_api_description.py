@@ -66,6 +66,7 @@ def test_what_needs_no_token_says_so_and_the_rest_needs_one(document: dict[str, 
         "/readyz": [],
         "/metrics": [],
         # The key of an integration is in the path, in the body, or a bearer token of another kind.
+        "/heartbeats/{key}": [],
         "/v2/enqueue": [],
         "/v2/change/enqueue": [],
         **{f"/integrations/{kind}": [] for kind in WEBHOOKS},

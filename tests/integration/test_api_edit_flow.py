@@ -94,6 +94,8 @@ def test_every_edit_is_frozen_with_its_author_in_the_order_of_time(
         "repeat",
         "ack_timeout_seconds",
         "resolve_after_seconds",
+        "group_by",
+        "group_window_seconds",
         "nodes",
     )
     assert revisions[-1].definition == {part: shown[part] for part in parts}
@@ -188,6 +190,13 @@ FAULTS: list[tuple[str, str, Any, str]] = [
     ("PATCH", "", {"repeat": 10}, "/repeat"),
     ("PATCH", "", {"ack_timeout_seconds": 59}, "/ack_timeout_seconds"),
     ("PATCH", "", {"resolve_after_seconds": 7_776_001}, "/resolve_after_seconds"),
+    ("PATCH", "", {"group_by": ["dedup_key"]}, "/group_by/0"),
+    ("PATCH", "", {"group_by": ["severity", "severity"]}, "/group_by/1"),
+    ("PATCH", "", {"group_by": ["labels."]}, "/group_by/0"),
+    ("PATCH", "", {"group_by": [f"labels.l{n}" for n in range(11)]}, "/group_by"),
+    ("PATCH", "", {"group_by": None}, "/group_by"),
+    ("PATCH", "", {"group_window_seconds": 9}, "/group_window_seconds"),
+    ("PATCH", "", {"group_window_seconds": 86_401}, "/group_window_seconds"),
     ("PATCH", "/nodes/{node}", {"retry": {"budget_seconds": 0}}, "/retry/budget_seconds"),
     ("PATCH", "", {"archived_at": None}, "/archived_at"),
     ("PATCH", "", [], ""),

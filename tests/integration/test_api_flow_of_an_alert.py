@@ -64,13 +64,16 @@ def test_a_flow_comes_back_as_it_was_written_with_its_defaults(ann: Person, team
         repeat=2,
     )
     flow = ann.make(f"/teams/{team}/flows", written)
-    settled = ("name", "description", "repeat", "ack_timeout_seconds", "resolve_after_seconds")
+    settled = ("name", "description", "repeat", "ack_timeout_seconds", "resolve_after_seconds", "group_by")
+    settled += ("group_window_seconds",)
     assert {key: flow[key] for key in (*settled, "revision", "team_id")} == {
         "name": written["name"],
         "description": written["description"],
         "repeat": 2,
         "ack_timeout_seconds": None,
         "resolve_after_seconds": None,
+        "group_by": [],
+        "group_window_seconds": 300,
         "revision": 1,
         "team_id": team,
     }
@@ -103,6 +106,8 @@ def test_revision_1_freezes_the_flow_with_the_ids_of_its_nodes(
         "repeat": 0,
         "ack_timeout_seconds": None,
         "resolve_after_seconds": None,
+        "group_by": [],
+        "group_window_seconds": 300,
         "nodes": [{key: node[key] for key in node} for node in flow["nodes"]],
     }
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import islice
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import Engine, event, text, update
@@ -24,7 +24,7 @@ from alertops.db import database_now, session_factory
 from alertops.escalation.states import ExecutionStatus
 from alertops.models import EventDelivery, Execution
 from alertops.schema import migrate
-from alertops.services.access.actor import Person
+from alertops.services.access.actor import Monitor, Person
 from alertops.services.access.wall import raise_the_wall
 from alertops.services.accounts.open_session import Client
 from alertops.services.acknowledge import acknowledge
@@ -35,6 +35,8 @@ from alertops.services.dispatch import Dispatcher
 from alertops.services.escalate import escalate
 from alertops.services.find_linked import find_linked
 from alertops.services.fire_timer import fire_timer
+from alertops.services.intake.find_unresolved import lock_unresolved
+from alertops.services.integrations.authenticate_integration import WayIn
 from alertops.services.keys import TimerKey
 from alertops.services.measure import measure
 from alertops.services.operate import By
@@ -46,6 +48,8 @@ from alertops.services.retention.prune import prune
 from alertops.services.show_execution import show_execution
 from alertops.services.snooze import snooze
 from alertops.services.start_execution import Alert, start_execution
+from alertops.services.storms.grouped_alerts import end_alerts
+from alertops.services.storms.show_alerts import show_alerts
 from alertops.services.tell_story import tell_story
 from alertops.services.unsnooze import unsnooze
 from deploy.local.databases import create_database, drop_database
@@ -62,7 +66,7 @@ from tests.integration.world import World, node
 FINISHED = 20_000
 OPEN = 50
 GROWING = {
-    *("executions", "steps", "attempts", "timers", "timeline"),
+    *("executions", "steps", "attempts", "timers", "timeline", "grouped_alerts"),
     *("letters", "mail_tokens", "audit_log", "event_deliveries"),
 }
 # Rows that one statement may read in vain: more than are open, and a hundredth of the history.
@@ -196,6 +200,22 @@ def test_the_way_of_an_alert(world: World, plans: Plans) -> None:
     assert world.status(execution) == "resolved"
     for words in ("INSERT INTO executions", "INSERT INTO attempts", "UPDATE attempts SET status", "timers"):
         assert plans.about(words)
+    assert_good(plans)
+
+
+def test_a_storm(world: World, plans: Plans) -> None:
+    session, flow = world.session, world.flow(node("a", 0), group_by=("details.host",))
+    integration = WayIn(Monitor(uuid4(), world.team.id), "CI", flow.id, [], None)
+    execution = world.start(flow, "load-1")
+    world.start(flow, "load-1")
+    assert world.start(flow, "load-2").id == execution.id
+    assert show_alerts(session, execution, limit=1).alerts == 2
+    found = lock_unresolved(session, integration, ["load-1", "load-2"])
+    ended = [(each, key) for key, executions in found.items() for each in executions]
+    assert end_alerts(session, ended) == [execution.id]
+    session.rollback()
+    resolve(session, world.dispatcher, execution.id, By(world.owner.id))
+    assert plans.about("UPDATE grouped_alerts")
     assert_good(plans)
 
 

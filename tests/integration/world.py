@@ -132,6 +132,7 @@ class World:
         columns = {
             "executions": (
                 "anchor_at",
+                "group_until",
                 "not_before_at",
                 "created_at",
                 "snoozed_until",

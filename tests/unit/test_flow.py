@@ -14,8 +14,10 @@ from alertops.escalation.flow import (
     MAX_BACKOFF_SECONDS,
     MAX_BUDGET_SECONDS,
     MAX_DELAY_SECONDS,
+    MAX_GROUP_WINDOW_SECONDS,
     MAX_TIMEOUT_SECONDS,
     MIN_ACK_TIMEOUT_SECONDS,
+    MIN_GROUP_WINDOW_SECONDS,
     MIN_RESOLVE_AFTER_SECONDS,
     Flow,
     Node,
@@ -60,6 +62,8 @@ flows = st.builds(
     description=st.text(max_size=20),
     ack_timeout_seconds=st.none() | st.integers(MIN_ACK_TIMEOUT_SECONDS, MAX_TIMEOUT_SECONDS),
     resolve_after_seconds=st.none() | st.integers(MIN_RESOLVE_AFTER_SECONDS, MAX_TIMEOUT_SECONDS),
+    group_by=st.lists(st.sampled_from(["severity", "labels.team", "details.host"]), unique=True).map(tuple),
+    group_window_seconds=st.integers(MIN_GROUP_WINDOW_SECONDS, MAX_GROUP_WINDOW_SECONDS),
 )
 
 

@@ -134,6 +134,11 @@ def _file_name(name: str) -> str:
     return re.sub(r"[^\w]+", "-", name.lower()).strip("-_")[:80] or "flow"
 
 
+def _groups(flow: dict[str, Any]) -> str:
+    window = durations.to_text(flow["group_window_seconds"])
+    return visible(f"groups alerts by {', '.join(flow['group_by'])} for {window}")
+
+
 def _picture(flow: dict[str, Any], addresses: dict[str, str]) -> RenderableType:
     offsets = accumulate(node["delay_seconds"] for node in flow["nodes"])
     rows = [
@@ -146,6 +151,7 @@ def _picture(flow: dict[str, Any], addresses: dict[str, str]) -> RenderableType:
         for number, (offset, node) in enumerate(zip(offsets, flow["nodes"], strict=True), start=1)
     ]
     about = [f"revision {flow['revision']}", f"repeats {flow['repeat']} times"]
+    about += [_groups(flow)] if flow.get("group_by") else []
     about += ["archived"] if flow["archived_at"] else []
     description = [Text(visible(flow["description"]))] if flow["description"] else []
     nodes = table(("node", "fires", "name", "recipient"), rows)

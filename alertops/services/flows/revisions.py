@@ -29,6 +29,8 @@ def write_revision(session: Session, flow: models.Flow, definition: Flow, author
     flow.name, flow.description, flow.repeat = definition.name, definition.description, definition.repeat
     flow.ack_timeout_seconds = definition.ack_timeout_seconds
     flow.resolve_after_seconds = definition.resolve_after_seconds
+    flow.group_by = list(definition.group_by)
+    flow.group_window_seconds = definition.group_window_seconds
     flow.revision_number = (flow.revision_number or 0) + 1
     flow.updated_at = now
     rows = {} if flow.id is None else {row.id: row for row in flow.nodes}

@@ -29,7 +29,7 @@ from alertops.services.alert_limit import AlertLimit
 from alertops.services.alerts import Alert, StartRequest
 from alertops.services.begin_executions import commit
 from alertops.services.dispatch import Dispatcher, HeartbeatWakeUp
-from alertops.services.heartbeats.heartbeat_transitions import miss, wake_again
+from alertops.services.heartbeats.heartbeat_transitions import alert_key, miss, wake_again
 from alertops.services.keys import HeartbeatKey
 from alertops.services.start_executions import MAX_TRIES, dispatch_opened, open_or_join_all
 
@@ -137,4 +137,4 @@ def _alert(heartbeat: Heartbeat) -> Alert:
         "every_seconds": heartbeat.every_seconds,
         "grace_seconds": heartbeat.grace_seconds,
     }
-    return Alert(f"{heartbeat.name} is silent", heartbeat.severity, details, f"heartbeat:{heartbeat.id}")
+    return Alert(f"{heartbeat.name} is silent", heartbeat.severity, details, alert_key(heartbeat))

@@ -31,6 +31,11 @@ from alertops.services.keys import HeartbeatKey
 _NOT_WATCHED: dict[str, Any] = {"wake_at": None, "wake_set_at": None, "dispatched_at": None}
 
 
+def alert_key(heartbeat: Heartbeat) -> str:
+    """What its alerts have in common."""
+    return f"heartbeat:{heartbeat.id}"
+
+
 def watch(session: Session, heartbeat: Heartbeat, due_at: datetime, at: datetime) -> HeartbeatWakeUp | None:
     """new, missing, paused or up -> up, and a wake-up for when it is due."""
     up = {"status": HeartbeatStatus.UP, "due_at": due_at, "missed_at": None}

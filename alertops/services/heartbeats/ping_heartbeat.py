@@ -29,9 +29,10 @@ from alertops.services.access.actor import Monitor
 from alertops.services.access.wall import raise_the_wall
 from alertops.services.dispatch import Dispatcher
 from alertops.services.end_executions import end_executions
-from alertops.services.heartbeats.heartbeat_transitions import note_ping, watch
+from alertops.services.heartbeats.heartbeat_transitions import alert_key, note_ping, watch
 from alertops.services.integrations.integration_key import IntegrationKey
 from alertops.services.lock import lock_execution
+from alertops.services.storms.grouped_alerts import end_alerts
 
 # Pings of one job that come closer count as one; a grace is never shorter, so that none is late by that.
 AS_ONE = timedelta(seconds=1)
@@ -98,6 +99,5 @@ def _resolve(session: Session, heartbeat: Heartbeat, execution_id: UUID) -> None
     """End what its silence has started, unless somebody has."""
     execution = lock_execution(session, execution_id)
     if execution is not None and execution.status not in TERMINAL:
-        end_executions(
-            session, [execution_id], ExecutionStatus.RESOLVED, heartbeat.id, heartbeat=heartbeat.name
-        )
+        ended = end_alerts(session, [(execution, alert_key(heartbeat))])
+        end_executions(session, ended, ExecutionStatus.RESOLVED, heartbeat.id, heartbeat=heartbeat.name)

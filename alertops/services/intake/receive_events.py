@@ -43,6 +43,7 @@ from alertops.services.integrations.authenticate_integration import WayIn
 from alertops.services.lock import planning_state, read_steps
 from alertops.services.persistence import persistently
 from alertops.services.start_executions import MAX_TRIES, open_or_join_all, require_in_use
+from alertops.services.storms.grouped_alerts import end_alerts
 
 PATIENCE_SECONDS = 3
 
@@ -177,7 +178,7 @@ def _trigger(session: Session, work: _Work, placed: Sequence[Placed]) -> None:
 
 
 def _request(work: _Work, event: Event, flow_id: UUID) -> StartRequest:
-    alert = Alert(event.summary, event.severity, dict(event.details), event.dedup_key)
+    alert = Alert(event.summary, event.severity, dict(event.details), event.dedup_key, event.labels)
     monitor_id = work.way_in.monitor.id
     return StartRequest(flow_id, alert, work.said, monitor_id, monitor_id)
 
@@ -186,21 +187,22 @@ def _answer(session: Session, work: _Work, placed: Sequence[Placed]) -> None:
     if not placed:
         return
     unresolved = lock_unresolved(session, work.way_in, {event.dedup_key for _, event in placed})
-    resolved: list[UUID] = []
+    resolved: list[tuple[Execution, str]] = []
     for place, event in placed:
         found = unresolved.get(event.dedup_key, [])
         if event.action is Action.RESOLVE:
             ids = [execution.id for execution in found]
             # Said twice in one request: the second finds nothing.
             unresolved[event.dedup_key] = []
-            resolved += ids
+            resolved += [(execution, event.dedup_key) for execution in found]
         else:
             ids = [
                 execution.id for execution in to_acknowledge(found) if _acknowledge(session, work, execution)
             ]
         did = Outcome.RESOLVED if event.action is Action.RESOLVE else Outcome.ACKNOWLEDGED
         work.received[place] = Received(event, did if ids else Outcome.DROPPED, ids)
-    end_executions(session, resolved, ExecutionStatus.RESOLVED, work.way_in.monitor.id, **work.said)
+    ended = end_alerts(session, resolved)
+    end_executions(session, ended, ExecutionStatus.RESOLVED, work.way_in.monitor.id, **work.said)
     work.ended = work.ended or bool(resolved)
 
 
