@@ -87,7 +87,7 @@ def _database(engine: Engine, recovery_tick: float) -> DatabaseChecks:
     try:
         with engine.connect() as connection:
             if not is_current(connection):
-                return DatabaseChecks("the schema is not at this code's revision")
+                return DatabaseChecks("the schema is behind this code's revision")
             return DatabaseChecks(OK, recovery_check(last_run_age(connection), recovery_tick))
     except SQLAlchemyError as error:
         log.warning("database_unavailable", error=str(error))

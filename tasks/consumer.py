@@ -14,12 +14,14 @@ from functools import partial
 from typing import Any
 
 import structlog
+from amqp.exceptions import ChannelError
 from celery import bootsteps
 from celery.worker.consumer import Consumer as CeleryConsumer
 
 from tasks.delay import declare_queues, declare_topology
 
 PAUSE_SECONDS = 2
+DECLARE_TRIES = 5
 CELERYS_DELAY_LAYER = "celery.worker.consumer.delayed_delivery:DelayedDelivery"
 
 log = structlog.get_logger(__name__)
@@ -31,9 +33,20 @@ class DelayLayer(bootsteps.StartStopStep):
     requires = ("celery.worker.consumer.tasks:Tasks",)
 
     def start(self, parent: Any) -> None:
-        # Beside the connection that consumes, so that the channels that this takes end with it.
-        with parent.connection.clone() as connection:
-            declare_topology(connection)
+        """Somebody who deletes queues in this moment may be in the way, and is gone by the next try.
+
+        What is in the way for longer must not keep the worker from its queues: whoever publishes declares,
+        too, and what comes late meanwhile is repaired.
+        """
+        for tries_left in reversed(range(DECLARE_TRIES)):
+            try:
+                # Beside the connection that consumes, so that the channels that this takes end with it.
+                with parent.connection.clone() as connection:
+                    declare_topology(connection)
+            except ChannelError as error:
+                log.warning("delay_layer_not_declared", error=str(error), tries_left=tries_left)
+            else:
+                return
 
 
 class Consumer(CeleryConsumer):

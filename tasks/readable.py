@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from alertops.services.dispatch import CHECK_HEARTBEAT, FIRE_STEP, FIRE_TIMER, SEND_ATTEMPT, SEND_LETTER
+from alertops.services.dispatch import (
+    CHECK_HEARTBEAT,
+    FIRE_STEP,
+    FIRE_TIMER,
+    SEND_ATTEMPT,
+    SEND_DELIVERY,
+    SEND_LETTER,
+)
 
 # As the arguments come.
-_PARTS = {
+PARTS = {
     FIRE_STEP: ("execution", "step"),
     FIRE_TIMER: ("execution", "timer"),
     SEND_ATTEMPT: ("execution", "step", "target", "attempt"),
     SEND_LETTER: ("letter",),
+    SEND_DELIVERY: ("delivery",),
     CHECK_HEARTBEAT: ("heartbeat", "look"),
 }
 
@@ -21,7 +29,7 @@ def readable(task: str, args: Sequence[str | int]) -> str:
 
     A task whose arguments have no names shows them as Python does.
     """
-    parts = _PARTS.get(task)
+    parts = PARTS.get(task)
     if parts is None:
         return repr(tuple(args))
     (first, id_), *rest = zip(parts, args, strict=True)

@@ -15,6 +15,9 @@ from alertops.db import Base
 
 # Two processes that migrate at once would both create the first table; the second waits instead.
 MIGRATION_LOCK = 0x6D696772
+# A change of a table that waits for a long transaction (a dump, say) has everybody else wait behind it.
+# So it gives up instead, and leaves nothing; it can be tried again.
+LOCK_SECONDS = 3
 
 
 def run(connection: Connection) -> None:
@@ -27,6 +30,7 @@ def run(connection: Connection) -> None:
     )
     with context.begin_transaction():
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
         context.run_migrations()
 
 

@@ -13,7 +13,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, Engine, create_engine, text
-from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.exc import OperationalError, ProgrammingError
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import NullPool
 
@@ -99,6 +99,17 @@ def test_a_migration_that_fails_in_the_middle_leaves_nothing(empty: Engine) -> N
         tables = text("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
         assert connection.execute(tables).scalars().all() == ["timeline"]
         assert not is_current(connection)
+
+
+def test_a_migration_does_not_have_everybody_wait_for_somebody_who_holds_a_table(empty: Engine) -> None:
+    with empty.connect() as connection, empty.connect() as holder:
+        migrate(connection, "0016")
+        holder.execute(text("LOCK TABLE integrations IN ACCESS SHARE MODE"))  # as pg_dump does
+        with pytest.raises(OperationalError, match="lock timeout"):
+            migrate(connection, "0017")
+        connection.rollback()
+        holder.rollback()
+        migrate(connection, "0017")
 
 
 def test_the_migrated_schema_has_no_difference_from_the_models(empty: Engine) -> None:

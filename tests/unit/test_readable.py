@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 
+from alertops.services import dispatch
 from alertops.services.dispatch import (
     AttemptWakeUp,
     HeartbeatWakeUp,
@@ -18,7 +19,7 @@ from alertops.services.dispatch import (
     _message,
 )
 from alertops.services.keys import AttemptKey, HeartbeatKey, StepKey, TimerKey
-from tasks.readable import readable
+from tasks.readable import PARTS, readable
 
 ID = UUID("3f2c8f5e-0000-4000-8000-000000000001")
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -41,6 +42,13 @@ NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 def test_each_part_of_the_key_is_named(wake_up: WakeUp, read: str) -> None:
     task, args, *_ = astuple(_message(wake_up, NOW, bulk=False))
     assert readable(task, args) == read
+
+
+def test_every_wake_up_has_names_for_its_parts() -> None:
+    tasks = {
+        said for said in vars(dispatch).values() if isinstance(said, str) and said.startswith("alertops.")
+    }
+    assert tasks - {dispatch.__name__, dispatch.__package__} == set(PARTS)
 
 
 def test_what_has_no_names_is_shown_as_it_is() -> None:

@@ -69,7 +69,7 @@ def _migrations(*, current: bool) -> Finding:
     if not current:
         return Finding(
             "migrations",
-            "the schema is not at this release's revision",
+            "the schema is behind this release's revision",
             "run `flask --app api.wsgi db upgrade` with this release, before its API and workers start",
         )
     return Finding("migrations", "all applied")
