@@ -15,6 +15,9 @@ down_revision = "0021"
 branch_labels = None
 depends_on = None
 
+# Declared for whoever reads it next to the release before (docs/upgrading.md).
+EXPANDS = "the checks are about columns that are new, and what the release before inserts has their defaults"
+
 ROLE = "alertops_walled"
 SEEN = "EXISTS (SELECT FROM executions parent WHERE parent.id = execution_id)"
 MOMENT = sa.DateTime(timezone=True)

@@ -125,13 +125,7 @@ MUTANTS = (
                 "    retry = replace(decision, effects=later, to=None)\n"
                 "    retried = apply(session, seen.execution, retry, attempt=seen.attempt)\n"
                 "    applied.wake_ups.extend(retried.wake_ups)\n"
-                # Whatever is between the two is longer than it would be, so that somebody answers meanwhile.
-                "    session.commit()\n    time.sleep(0.5)\n",
-            ),
-            Edit(
-                "alertops/services/locked_attempt.py",
-                "from collections.abc import Mapping\n",
-                "import time\nfrom collections.abc import Mapping\n",
+                "    session.commit()\n",
             ),
             Edit(OUTCOME, "import dataclass\n", "import dataclass, replace\n"),
             Edit(OUTCOME, "import Reason\n", "import Reason, RetryAttempt\n"),
@@ -175,7 +169,13 @@ MUTANTS = (
                 "alertops/services/locked_attempt.py",
                 "    row = _only(session, _TO_CLAIM, key)\n",
                 "    row = _TO_CLAIM._statement.run(session, of_attempt(key)).one_or_none()\n"
-                "    session.commit()\n",
+                # Longer than it would be, so that somebody answers meanwhile.
+                "    session.commit()\n    time.sleep(0.5)\n",
+            ),
+            Edit(
+                "alertops/services/locked_attempt.py",
+                "from collections.abc import Mapping\n",
+                "import time\nfrom collections.abc import Mapping\n",
             ),
             NO_CANCELLED_ATTEMPTS,
         ),
