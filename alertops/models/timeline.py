@@ -15,6 +15,8 @@ from alertops.db import Base
 EVENTS = (
     "started",
     "alert_repeated",
+    "alert_joined",
+    "alerts_joined",
     "step_fired",
     "address_refused",
     "address_stopped",
