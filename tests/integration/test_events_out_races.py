@@ -102,7 +102,7 @@ class Workers:
     def __init__(self, sessions: Sessions, wires: Wires, receiver: Receiver) -> None:
         self._sessions, self._wires = sessions, wires
         self._dispatcher = Dispatcher(wires)
-        self._outlet = Outlet(receiver, HostPlaces(places=WORKERS))
+        self._outlet = Outlet(receiver, HostPlaces())
         self._stopped = threading.Event()
 
     @contextmanager
