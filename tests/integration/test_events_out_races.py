@@ -23,7 +23,7 @@ from alertops.config import Timing
 from alertops.escalation.states import UNFINISHED
 from alertops.models import EventDelivery
 from alertops.services.add_note import add_note
-from alertops.services.deliveries import record_delivery
+from alertops.services.deliveries import host_places, record_delivery
 from alertops.services.deliveries.host_places import HostPlaces
 from alertops.services.deliveries.send_delivery import Outlet, send_delivery
 from alertops.services.dispatch import SEND_DELIVERY, Dispatcher, Message
@@ -102,7 +102,7 @@ class Workers:
     def __init__(self, sessions: Sessions, wires: Wires, receiver: Receiver) -> None:
         self._sessions, self._wires = sessions, wires
         self._dispatcher = Dispatcher(wires)
-        self._outlet = Outlet(receiver, HostPlaces(places=WORKERS))
+        self._outlet = Outlet(receiver, HostPlaces())
         self._stopped = threading.Event()
 
     @contextmanager
@@ -151,6 +151,8 @@ def test_each_line_is_told_all_and_in_its_order_and_nobody_has_to_repair(
     world: World, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(record_delivery, "pause_before", lambda *_: timedelta(milliseconds=10))
+    # Nobody is to wait for a place here.
+    monkeypatch.setattr(host_places, "PLACES", WORKERS)
     receiver, wires = Receiver(), Wires()
     executions = [started(world).id for _ in range(EXECUTIONS)]
     for number in (1, 2):

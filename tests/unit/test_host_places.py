@@ -9,10 +9,10 @@ import pytest
 
 from alertops.services.deliveries import host_places
 from alertops.services.deliveries.host_places import (
-    APART_SECONDS,
     LONGEST_SECONDS,
     PLACES,
     SHORTEST_SECONDS,
+    USUAL_SECONDS,
     HostPlaces,
     Place,
 )
@@ -56,8 +56,36 @@ def test_those_who_are_sent_away_come_back_one_after_another(clock: Clock) -> No
         fill(places, stack)
         told = [away(places) or 0 for _ in range(2000)]
     assert told[0] == SHORTEST_SECONDS
-    assert all(later - sooner == pytest.approx(APART_SECONDS) for sooner, later in pairwise(told[:500]))
+    apart = USUAL_SECONDS / PLACES
+    assert all(later - sooner == pytest.approx(apart) for sooner, later in pairwise(told[:500]))
     assert max(told) == LONGEST_SECONDS
+
+
+def converse(places: HostPlaces, clock: Clock, seconds: float, *, answers: bool) -> None:
+    with places.place(HANGS) as place:
+        assert place.away_seconds is None
+        clock.now += seconds
+        if not answers:
+            place.unanswered()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "answers", "apart"),
+    [(0.01, True, 0.01 / PLACES), (5.0, True, 5.0 / PLACES), (5.0, False, 5.0)],
+)
+def test_they_come_back_as_fast_as_the_host_takes_them(
+    clock: Clock, seconds: float, answers: bool, apart: float
+) -> None:
+    places = HostPlaces(clock=clock)
+    with ExitStack() as busy:
+        # What is known of a host that answers is forgotten when nobody speaks to it.
+        fill(places, busy, 1 if answers else 0)
+        for _ in range(20):
+            converse(places, clock, seconds, answers=answers)
+        fill(places, busy, PLACES - 1 if answers else 1)
+        first, second = away(places) or 0, away(places) or 0
+    assert first == SHORTEST_SECONDS
+    assert second - first == pytest.approx(apart, rel=0.01)
 
 
 def test_a_host_that_did_not_answer_has_one_place_until_it_does(clock: Clock) -> None:
@@ -72,10 +100,16 @@ def test_a_host_that_did_not_answer_has_one_place_until_it_does(clock: Clock) ->
 
 
 def test_a_place_is_given_back_whatever_happens(clock: Clock) -> None:
-    places = HostPlaces(places=1, clock=clock)
-    with pytest.raises(KeyboardInterrupt), places.place(HANGS):
-        raise KeyboardInterrupt
-    assert away(places) is None
+    places = HostPlaces(clock=clock)
+
+    def die() -> None:
+        with places.place(HANGS) as place:
+            assert place.away_seconds is None
+            raise KeyboardInterrupt
+
+    for _ in range(PLACES + 1):
+        with pytest.raises(KeyboardInterrupt):
+            die()
 
 
 def test_what_is_over_is_forgotten_and_there_is_a_bound(
