@@ -78,11 +78,16 @@ _MAINTENANCE = {
 _SUBSCRIPTION = {"name": "Chat", "url": "https://hooks.example.com/events"}
 
 
+_HOST = {"host": "db1"}
+
+
 def place(app: Flask, name: str) -> Place:
     owner = somebody(app, name)
     team = owner.make("/teams", {"name": name})["id"]
-    flow = owner.make(f"/teams/{team}/flows", a_flow(a_node(), a_node("second")))
-    execution = owner.make(f"/flows/{flow['id']}/executions", {"summary": "disk full", "dedup_key": "disk"})
+    grouped = a_flow(a_node(), a_node("second"), group_by=["details.host"])
+    flow = owner.make(f"/teams/{team}/flows", grouped)
+    alert = {"summary": "disk full", "dedup_key": "disk", "details": _HOST}
+    execution = owner.make(f"/flows/{flow['id']}/executions", alert)
     ids = {
         "team_id": team,
         "flow_id": flow["id"],
@@ -115,6 +120,8 @@ def second_of_each(app: Flask, place: Place) -> None:
     owner.make("/teams", {"name": "Another"})
     owner.make(f"/teams/{team}/flows", a_flow())
     owner.make(f"/flows/{ids['flow_id']}/executions", {"summary": "another"})
+    joins = owner.post(f"/flows/{ids['flow_id']}/executions", {"summary": "load", "details": _HOST})
+    assert joins.status_code == 200
     assert owner.post(f"/executions/{ids['execution_id']}/acknowledge").status_code == 200
     renamed = owner.call("PATCH", f"/flows/{ids['flow_id']}", {"name": "Another"}, headers={"If-Match": "*"})
     assert renamed.status_code == 200
