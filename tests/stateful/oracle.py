@@ -58,7 +58,6 @@ class Sender:
     claim: int
     may_repeat: bool
     stands_at: Point = Point.AFTER_OPEN
-    may_transmit: bool = False
 
 
 @dataclass
@@ -118,9 +117,6 @@ class Oracle:
             return self._record(worker, *Fate.ACCEPTED.outcome)
         if sender.stands_at is Point.AFTER_OPEN:
             return self._mark(worker, sender)
-        if not sender.may_transmit:
-            del self.senders[worker]
-            return Reason.STALE
         if fate is Fate.ACCEPTED:
             self.accepted.append((sender.key, sender.may_repeat))
             sender.stands_at = Point.AFTER_TRANSMIT
@@ -146,9 +142,11 @@ class Oracle:
             return self._record(worker, AttemptStatus.CANCELLED, False)
         row = self.engine.attempts[sender.key]
         lasts = row.lease_until is not None and row.lease_until >= self.engine.now + NEEDED
-        sender.may_transmit = self.holds(sender) and lasts
+        if not (self.holds(sender) and lasts):
+            del self.senders[worker]
+            return Reason.STALE
         sender.stands_at = Point.AFTER_TRANSMIT_MARK
-        row.transmitted |= sender.may_transmit
+        row.transmitted = True
         return sender.stands_at
 
     def _record(self, worker: str, outcome: AttemptStatus, permanent: bool) -> Reason:
