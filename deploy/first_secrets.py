@@ -81,6 +81,7 @@ def _make_certificate(folder: Path, domain: str) -> None:
         .sign(key, SHA256())
     )
     _write(folder / "fullchain.pem", certificate.public_bytes(Encoding.PEM))
+    (folder / "fullchain.pem").chmod(0o644)
     _write(folder / "privkey.pem", key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
 
 

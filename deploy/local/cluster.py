@@ -21,6 +21,10 @@ from deploy.local.progress import Report, silent
 from deploy.local.rabbitmq import RabbitMQ
 
 SIZE = 3
+# What waits goes from queue to queue, and each confirms it. A queue whose next one has lost its leader asks
+# again after this time, and passes nothing on meanwhile. By default that is three minutes, also when the node
+# has long been back: docs/scaling.md.
+ASKED_AGAIN_MS = 3000
 
 
 class Node(RabbitMQ):
@@ -42,6 +46,8 @@ class Node(RabbitMQ):
     def _prepare(self) -> None:
         super()._prepare()
         self._write(".erlang.cookie", self._shared.password)
+        said = f"[{{rabbit, [{{dead_letter_worker_publisher_confirm_timeout, {ASKED_AGAIN_MS}}}]}}].\n"
+        self._write("advanced.config", said)
 
     def _configuration(self) -> str:
         # The side of a split that has no majority stops, and whoever was connected to it goes to the other.
