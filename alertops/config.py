@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 from alertops.answer_links import MAX_KEYS, MIN_KEY_BYTES
 from alertops.channels.address import ascii_address
 from alertops.channels.mailer import SmtpSettings
+from alertops.channels.outward import WebhookSettings
 from alertops.channels.public_address import read_networks
-from alertops.channels.webhook import WebhookSettings
 from alertops.errors import ConfigurationError
 from alertops.secret_box import KEYS_VARIABLE, problems_of
 
