@@ -7,7 +7,8 @@ outcome. Both will not do here, so its plugins are given another `requests`::
       │                                             │          one deadline, no redirects, no proxies
       └──▶ True or False ──────────────────────────▶ channel.py: what was really asked and answered
 
-services.py  which services there are, and what their URLs are
+schemes.py   which services there are
+services.py  their plugins, and what their URLs are
 text.py      a notification as people read it in a chat
 stand_in.py  what a plugin finds in place of `requests`
 talk.py      one send, in a thread of its own: up to the first byte of a request, and from there on

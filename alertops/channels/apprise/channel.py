@@ -16,7 +16,8 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from functools import partial
 
-from alertops.channels.apprise.services import SCHEMES, Place, find_place, secrets_of
+from alertops.channels.apprise.schemes import SCHEMES
+from alertops.channels.apprise.services import Place, find_place, secrets_of
 from alertops.channels.apprise.talk import Exchange, Talk, WaitWantedError
 from alertops.channels.apprise.text import text_of, title_of
 from alertops.channels.base import Certainty, Channel, ChannelError, Delivery, Notification, Receipt

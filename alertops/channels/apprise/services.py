@@ -1,91 +1,21 @@
-"""The services that can be told by Apprise, and the URLs that name a place there.
-
-Listed is what speaks HTTP alone, by `requests` alone, and reads no file: these plugins can be held to our
-connections. A test reads their code and says so of each. What talks to this host or by other protocols (dbus,
-syslog, windows, mailto, mqtt, ...) cannot, and what posts anywhere (json, xml, form) is what webhooks are
-for.
-"""
+"""The URLs that name a place at a service, and the plugins that know them."""
 
 from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from alertops.channels.apprise.schemes import MODULES, SCHEMES
 from alertops.channels.apprise.stand_in import STAND_IN
 
 MAX_URL = 2000
 DOCUMENTED = "docs/apprise.md"
-
-# Schemes by the module of Apprise that serves them.
-_SCHEMES: Mapping[str, tuple[str, ...]] = {
-    # chats
-    "dingtalk": ("dingtalk",),
-    "discord": ("discord",),
-    "feishu": ("feishu",),
-    "flock": ("flock",),
-    "google_chat": ("gchat",),
-    "lark": ("lark",),
-    "line": ("line",),
-    "matrix.base": ("matrix", "matrixs"),
-    "mattermost": ("mmost", "mmosts"),
-    "nextcloudtalk": ("nctalk", "nctalks"),
-    "revolt": ("revolt",),
-    "rocketchat": ("rocket", "rockets"),
-    "ryver": ("ryver",),
-    "slack": ("slack",),
-    "synology": ("synology", "synologys"),
-    "telegram": ("tgram",),
-    "webexteams": ("wxteams", "webex"),
-    "workflows": ("workflow", "workflows"),
-    "zulip": ("zulip",),
-    # pushes
-    "bark": ("bark", "barks"),
-    "gotify": ("gotify", "gotifys"),
-    "home_assistant": ("hassio", "hassios"),
-    "join": ("join",),
-    "ntfy": ("ntfy", "ntfys"),
-    "prowl": ("prowl",),
-    "pushbullet": ("pbul",),
-    "pushover": ("pover",),
-    "pushy": ("pushy",),
-    "signal_api": ("signal", "signals"),
-    # text messages
-    "africas_talking": ("atalk",),
-    "bulksms": ("bulksms",),
-    "clickatell": ("clickatell",),
-    "clicksend": ("clicksend",),
-    "d7networks": ("d7sms",),
-    "fortysixelks": ("46elks", "elks"),
-    "infobip": ("infobip",),
-    "kavenegar": ("kavenegar",),
-    "messagebird": ("msgbird",),
-    "msg91": ("msg91",),
-    "plivo": ("plivo",),
-    "seven": ("seven",),
-    "sinch": ("sinch",),
-    "smsc": ("smsc",),
-    "smseagle": ("smseagle", "smseagles"),
-    "telnyx": ("telnyx",),
-    "twilio": ("twilio",),
-    "voipms": ("voipms",),
-    "vonage": ("vonage", "nexmo"),
-    # others that wake people
-    "ilert": ("ilert",),
-    "opsgenie": ("opsgenie",),
-    "pagerduty": ("pagerduty",),
-    "pagertree": ("pagertree",),
-    "signl4": ("signl4",),
-    "splunk": ("splunk", "victorops"),
-    "squadcast": ("squadcast",),
-}
-MODULES: Mapping[str, str] = {scheme: module for module, schemes in _SCHEMES.items() for scheme in schemes}
-SCHEMES = frozenset(MODULES)
 
 # What is decided here and not in a URL; `template` would have a file of ours sent.
 _REFUSED = ("template", "verify", "redirect", "retry", "wait", "rto", "cto", "store", "overflow")
