@@ -55,7 +55,7 @@ class Name(fields.String):
     """What people call a thing: up to 100 characters, and something to see among them."""
 
     def __init__(self, **kwargs: Any) -> None:
-        visible = validate.Regexp(r"(?s).*\S", error="Must not be blank.")
+        visible = validate.Regexp(r"[\s\S]*\S", error="Must not be blank.")
         super().__init__(validate=[validate.Length(1, 100), visible], **kwargs)
 
 

@@ -68,6 +68,7 @@ def test_what_needs_no_token_says_so_and_the_rest_needs_one(document: dict[str, 
         # The key of an integration is in the path, in the body, or a bearer token of another kind.
         "/v2/enqueue": [],
         "/v2/change/enqueue": [],
+        "/heartbeats/{key}": [],
         **{f"/integrations/{kind}": [] for kind in WEBHOOKS},
         **{f"/integrations/{kind}/{{key}}": [] for kind in WEBHOOKS},
     }
