@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import requests
 
+from alertops.channels.apprise import services
 from alertops.channels.apprise.schemes import SCHEMES, read_schemes
 from alertops.channels.apprise.services import _plugin_kind, find_place, secrets_of
 from alertops.channels.apprise.stand_in import STAND_IN
@@ -149,6 +150,31 @@ def test_the_operator_says_which_services_there_are() -> None:
         load(ALERTOPS_APPRISE_SCHEMES="slack,json")
     with pytest.raises(ValueError, match="not among what the operator allows: tgram"):
         find_place(SLACK, read_schemes(["tgram"]))
+
+
+def test_the_documentation_lists_every_scheme_that_there_is() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "apprise.md").read_text()
+    rows = [line for line in page.splitlines() if line.startswith("|") and "://" not in line]
+    told = {word for line in rows for word in re.findall(r"`([a-z0-9]+)`", line)}
+    assert told & SCHEMES == SCHEMES
+
+
+def test_a_service_that_the_installed_library_lacks_is_told_of_and_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(services, "_plugin_kind", lacking("slack"))
+    assert services.missing_of(["slack", "tgram"]) == ["slack"]
+    with pytest.raises(ValueError, match="The Apprise that is installed here has no slack://"):
+        find_place(SLACK)
+
+
+def lacking(scheme: str) -> Any:
+    def kind(asked: str) -> Any:
+        if asked == scheme:
+            raise ModuleNotFoundError(scheme)
+        return _plugin_kind(asked)
+
+    return kind
 
 
 def test_every_part_of_a_url_that_could_be_a_secret_is_known_as_it_is_there_and_decoded() -> None:

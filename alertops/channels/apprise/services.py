@@ -48,6 +48,8 @@ def find_place(url: str, allowed: Collection[str] = SCHEMES) -> Place:
     if scheme not in allowed:
         raise ValueError(f"{scheme}:// is not among what the operator allows: {', '.join(sorted(allowed))}.")
     _require_no_refused(url)
+    if missing_of([scheme]):
+        raise ValueError(f"The Apprise that is installed here has no {scheme}://.")
     kind = _plugin_kind(scheme)
     plugin = _made(kind, url)
     if plugin is None:
@@ -59,6 +61,17 @@ def find_place(url: str, allowed: Collection[str] = SCHEMES) -> Place:
             "what was sent to a part of several could not be told from what failed."
         )
     return Place(scheme, _shown(scheme, kind, plugin), plugin)
+
+
+def missing_of(schemes: Collection[str]) -> list[str]:
+    """Those of the schemes that the installed library does not have where we look for them."""
+    missing = []
+    for scheme in sorted(schemes):
+        try:
+            _plugin_kind(scheme)
+        except (ImportError, LookupError):
+            missing.append(scheme)
+    return missing
 
 
 def secrets_of(url: str) -> set[str]:
