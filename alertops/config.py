@@ -11,9 +11,10 @@ from urllib.parse import urlsplit
 
 from alertops.answer_links import MAX_KEYS, MIN_KEY_BYTES
 from alertops.channels.address import ascii_address
+from alertops.channels.apprise.schemes import NONE, SCHEMES, read_schemes
 from alertops.channels.mailer import SmtpSettings
+from alertops.channels.outward import WebhookSettings
 from alertops.channels.public_address import read_networks
-from alertops.channels.webhook import WebhookSettings
 from alertops.errors import ConfigurationError
 from alertops.secret_box import KEYS_VARIABLE, problems_of
 
@@ -163,6 +164,8 @@ class Settings:
     # Whether spans are told to the collector that OTEL_EXPORTER_OTLP_* name.
     tracing: bool
     webhooks: WebhookSettings
+    # The services that alerts may go to by Apprise, by the schemes of their URLs.
+    apprise_schemes: frozenset[str] = SCHEMES
 
 
 def load_settings(variables: Mapping[str, str] | None = None) -> Settings:
@@ -185,6 +188,7 @@ def read_settings(environment: Environment, build: Callable[[Settings], T]) -> T
     log_level = environment.choice("ALERTOPS_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))
     tracing = _tracing(environment)
     webhooks = _webhooks(environment)
+    apprise_schemes = _apprise_schemes(environment)
     return environment.finish(
         lambda: build(
             Settings(
@@ -200,6 +204,7 @@ def read_settings(environment: Environment, build: Callable[[Settings], T]) -> T
                 log_level,
                 tracing,
                 webhooks,
+                apprise_schemes,
             )
         )
     )
@@ -259,6 +264,16 @@ def _webhooks(environment: Environment) -> WebhookSettings:
             f"ALERTOPS_WEBHOOK_ALLOWED_NETWORKS must be networks such as 10.1.0.0/16,fd00::/8: {error}"
         )
         return WebhookSettings()
+
+
+def _apprise_schemes(environment: Environment) -> frozenset[str]:
+    try:
+        return read_schemes(environment.listed("ALERTOPS_APPRISE_SCHEMES"))
+    except ValueError as error:
+        environment.problems.append(
+            f"ALERTOPS_APPRISE_SCHEMES must be {NONE}, or some of {','.join(sorted(SCHEMES))}: {error}"
+        )
+        return SCHEMES
 
 
 def _smtp(environment: Environment) -> Callable[[], SmtpSettings]:

@@ -76,6 +76,7 @@ def flask_config(settings: ApiSettings) -> dict[str, Any]:
         "JWT_ACCESS_TOKEN_EXPIRES": timedelta(seconds=settings.access_token_seconds),
         "TEAM_ALERTS_PER_MINUTE": settings.team_alerts_per_minute,
         "PUBLIC_URL": settings.core.public_url,
+        "APPRISE_SCHEMES": settings.core.apprise_schemes,
         "CONFIRM_OUTSIDERS": settings.core.confirm_outsiders,
         "REFRESH_TOKEN_LIFETIME": timedelta(seconds=settings.refresh_token_seconds),
     }

@@ -17,6 +17,7 @@ from alertops.secret_box import SecretBox
 from alertops.services.accounts.limits import Limits
 from alertops.services.alert_limit import AlertLimit
 from alertops.services.batches_at_once import BatchesAtOnce
+from alertops.services.destinations.make_destination import Keeper
 from alertops.services.dispatch import Dispatcher, Publisher
 from alertops.services.gather_starts import StartGatherer
 
@@ -45,6 +46,7 @@ def init_extensions(
     app.extensions["alertops.limits"] = limits
     app.extensions["alertops.answer_links"] = links
     app.extensions["alertops.secret_box"] = secrets
+    app.extensions["alertops.destination_keeper"] = Keeper(secrets, app.config["APPRISE_SCHEMES"])
 
 
 def session() -> Session:
@@ -65,6 +67,11 @@ def answer_links() -> AnswerLinks:
 def secret_box() -> SecretBox:
     """What seals the secrets that are stored."""
     return cast(SecretBox, current_app.extensions["alertops.secret_box"])
+
+
+def destination_keeper() -> Keeper:
+    """What keeps the URLs of destinations."""
+    return cast(Keeper, current_app.extensions["alertops.destination_keeper"])
 
 
 def alert_limit() -> AlertLimit:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import flask_smorest
+from apispec import BasePlugin
 from flask import Flask
 from flask_smorest.utils import prepare_response
 from flask_swagger_ui import get_swaggerui_blueprint
-from werkzeug.routing import IntegerConverter
+from werkzeug.routing import IntegerConverter, Rule
 
 from api.schemas.contact_methods import METHODS
 from api.schemas.pages import NumberCursor, PlaceCursor
@@ -24,6 +25,23 @@ class NumberConverter(IntegerConverter):
     """A number in a path, of few enough digits that it is in range everywhere; others are not found."""
 
     regex = "[1-9][0-9]{0,8}"
+
+
+class OperationIds(BasePlugin):
+    """Names each operation by its view, such as `flows_create`: programs made from this call it so."""
+
+    def operation_helper(
+        self,
+        path: str | None = None,
+        operations: dict[str, dict[str, Any]] | None = None,
+        *,
+        rule: Rule | None = None,
+        **_: Any,
+    ) -> None:
+        for method, operation in (operations or {}).items():
+            if rule is not None:
+                name = rule.endpoint.replace(".", "_")
+                operation["operationId"] = name if len(operations or {}) == 1 else f"{name}_{method}"
 
 
 class OpenApi(flask_smorest.Api):  # type: ignore[misc]  # flask-smorest has no types
@@ -59,7 +77,7 @@ def init_openapi(app: Flask, version: str) -> OpenApi:
             "security": [{"accessToken": []}],
         },
     )
-    api = OpenApi(app)
+    api = OpenApi(app, spec_kwargs={"extra_plugins": [OperationIds()]})
     api.register_field(PlaceCursor, "string", None)
     api.register_field(NumberCursor, "string", None)
     app.url_map.converters["number"] = NumberConverter

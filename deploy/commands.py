@@ -55,6 +55,9 @@ SEND = WorkerKind(
     "send", ("send.email", "send.letters"), ("--pool", "threads", "--concurrency", "16"), _ONE_EACH
 )
 HOOK = WorkerKind(
-    "hook", ("send.webhook", "send.events"), ("--pool", "threads", "--concurrency", "16"), _ONE_EACH
+    "hook",
+    ("send.webhook", "send.events", "send.apprise"),
+    ("--pool", "threads", "--concurrency", "16"),
+    _ONE_EACH,
 )
 WORKERS = (FIRE, SEND, HOOK)

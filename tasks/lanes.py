@@ -6,8 +6,9 @@ has an eighth of each worker at most, however long its queue is, and the rest is
 the fast lane. It keeps a processor busy all the same: more would only make everybody wait for each
 other's turns.
 
-Of what is told to subscribers (`send.events`) it has no more than half of its threads at a time: the other
-half is there for the alerts that the same worker posts, whatever subscribers do.
+Of what is told to subscribers (`send.events`) it has no more than half of its threads at a time, and of what
+goes by Apprise (`send.apprise`) a quarter: the last quarter is there for the webhooks that the same worker
+posts, whatever subscribers and chats do.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from celery.signals import celeryd_after_setup
 
 from alertops.services.lanes import BULK, is_bulk
 from tasks.app import app
-from tasks.queues import EVENTS
+from tasks.queues import APPRISE, EVENTS
 
 
 @celeryd_after_setup.connect
@@ -41,6 +42,11 @@ def event_places(concurrency: int) -> int:
     return max(1, concurrency // 2)
 
 
+def apprise_places(concurrency: int) -> int:
+    """How many alerts by Apprise it has at a time."""
+    return max(1, concurrency // 4)
+
+
 class LaneShares(bootsteps.StartStopStep):
     """Tells the broker a prefetch for each queue, just before it is consumed."""
 
@@ -49,7 +55,7 @@ class LaneShares(bootsteps.StartStopStep):
     def start(self, parent: Any) -> None:
         consumer, usual = parent.task_consumer, parent.initial_prefetch_count
         threads = parent.controller.concurrency
-        shares = {EVENTS: event_places(threads)}
+        shares = {EVENTS: event_places(threads), APPRISE: apprise_places(threads)}
         consume = consumer._basic_consume
 
         def consume_with_its_share(queue: Any, **options: Any) -> Any:

@@ -21,10 +21,11 @@ from kombu import Exchange, Queue
 from alertops.services.dispatch import EVENT_QUEUE, LETTER_QUEUE
 from alertops.services.lanes import BULK, is_bulk
 
-CHANNELS = ("email", "webhook")
+CHANNELS = ("email", "webhook", "apprise")
 FIRE = "fire"
 LETTERS = LETTER_QUEUE
 EVENTS = EVENT_QUEUE
+APPRISE = "send.apprise"
 RECOVERY = "recovery"
 
 EXCHANGE = Exchange("alertops", type="topic", durable=True)
@@ -61,7 +62,7 @@ def send_queue(channel: str) -> str:
 
 def has_few_places(queue: str) -> bool:
     """Whether a worker has only a few messages of it at a time, whatever its threads do (tasks/lanes.py)."""
-    return is_bulk(queue) or queue == EVENTS
+    return is_bulk(queue) or queue in (EVENTS, APPRISE)
 
 
 def task_queues() -> list[Queue]:

@@ -10,9 +10,11 @@ from typing import Any
 from sqlalchemy.orm import Session, sessionmaker
 
 from alertops.answer_links import AnswerLinks
+from alertops.channels.apprise.channel import AppriseChannel
 from alertops.channels.base import Channel
 from alertops.channels.email import EmailChannel
 from alertops.channels.mailer import Mailer
+from alertops.channels.outward import Outward
 from alertops.channels.webhook import WebhookChannel
 from alertops.config import Environment, Timing, read_alert_limit, read_settings
 from alertops.db import session_factory
@@ -57,12 +59,18 @@ def resources() -> Resources:
     mailer = Mailer(settings.smtp)
     webhook = WebhookChannel(settings.webhooks, settings.public_url, SecretBox(settings.secrets_keys))
     email = EmailChannel(mailer, AnswerLinks(settings.public_url, settings.link_keys))
+    apprise = AppriseChannel(
+        Outward(settings.webhooks),
+        settings.public_url,
+        SecretBox(settings.secrets_keys),
+        settings.apprise_schemes,
+    )
     publisher = ConfirmingPublisher(app, settings.timing.publish_timeout)
     return Resources(
         sessions=session_factory(settings.database_url),
         publisher=publisher,
         dispatcher=Dispatcher(telling_publisher(publisher)),
-        channels=telling_channels({email.name: email, webhook.name: webhook}),
+        channels=telling_channels({channel.name: channel for channel in (email, webhook, apprise)}),
         outlet=Outlet(webhook, HostPlaces()),
         post=Post(mailer, settings.public_url),
         timing=settings.timing,

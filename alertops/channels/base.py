@@ -47,6 +47,8 @@ class Notification:
     stop_token: str | None = field(default=None, repr=False)
     # What a webhook is signed with, sealed, newest first.
     sealed_secrets: tuple[str, ...] = field(default=(), repr=False)
+    # Of a destination its URL, sealed; the address names it. None when it has been deleted.
+    sealed_address: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,15 @@ class Deadline:
 
     def remaining(self) -> float:
         """Seconds left, more than zero; raise `TimeoutError` when none is."""
-        left = self._at - time.monotonic()
+        left = self.left()
         if left <= 0:
             raise TimeoutError("timed out")
         return left
 
+    def left(self) -> float:
+        """Seconds left; none, or fewer, when it is over."""
+        return self._at - time.monotonic()
+
     def within(self, seconds: float) -> Deadline:
         """The moment that many seconds from now, or this one if it comes before."""
-        return Deadline(min(seconds, self._at - time.monotonic()))
+        return Deadline(min(seconds, self.left()))

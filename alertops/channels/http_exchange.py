@@ -21,7 +21,7 @@ _CHUNK = 16384
 # The bounds of an answer: the status line and the headers together, and what is read of the body.
 MAX_HEAD = 16384
 MAX_BODY = 4096
-# How long to wait for the body: the outcome is known before it, it only explains.
+# How long to wait for the body where the outcome is known before it, so that it only explains.
 _BODY_SECONDS = 1.0
 
 Headers = Sequence[tuple[str, str]]
@@ -56,13 +56,37 @@ def hung_up(sock: socket.socket) -> bool:
     return True
 
 
+@dataclass(frozen=True)
+class Request:
+    """What is asked: the headers without `Content-Length`, which follows from the body."""
+
+    method: str
+    target: str
+    headers: Headers
+    body: bytes
+
+    def __repr__(self) -> str:
+        return self.method  # all else may be a secret
+
+
 def post(sock: socket.socket, target: str, headers: Headers, body: bytes, deadline: Deadline) -> Answer:
-    """Send the request and read the answer; `NoAnswer` when the connection ends without one."""
+    """Send a POST and read the answer; `NoAnswer` when the connection ends without one."""
+    return ask(sock, Request("POST", target, headers, body), deadline)
+
+
+def ask(
+    sock: socket.socket,
+    request: Request,
+    deadline: Deadline,
+    *,
+    max_body: int = MAX_BODY,
+    body_seconds: float = _BODY_SECONDS,
+) -> Answer:
+    """Send any request, as `post` does; of the answer's body so much is read, and waited for so long."""
     http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD)
-    request = h11.Request(
-        method="POST", target=target, headers=[*headers, ("Content-Length", str(len(body)))]
-    )
-    data = (http.send(request) or b"") + (http.send(h11.Data(data=body)) or b"")
+    headers = [*request.headers, ("Content-Length", str(len(request.body)))]
+    asked = h11.Request(method=request.method, target=request.target, headers=headers)
+    data = (http.send(asked) or b"") + (http.send(h11.Data(data=request.body)) or b"")
     http.send(h11.EndOfMessage())
     try:
         # Who has read enough may answer and hang up before it has read all.
@@ -75,7 +99,7 @@ def post(sock: socket.socket, target: str, headers: Headers, body: bytes, deadli
         status=head.status_code,
         reason=head.reason.decode("latin-1"),
         headers={name.decode("ascii"): value.decode("latin-1") for name, value in head.headers},
-        body=_beginning_of_body(sock, http, deadline.within(_BODY_SECONDS)),
+        body=_beginning_of_body(sock, http, deadline.within(body_seconds), max_body),
     )
 
 
@@ -95,13 +119,13 @@ def _head(sock: socket.socket, http: h11.Connection, deadline: Deadline) -> h11.
             raise h11.RemoteProtocolError("the connection was closed without an answer")
 
 
-def _beginning_of_body(sock: socket.socket, http: h11.Connection, deadline: Deadline) -> bytes:
+def _beginning_of_body(sock: socket.socket, http: h11.Connection, deadline: Deadline, most: int) -> bytes:
     """What can be had of the body: whatever goes wrong here changes nothing of what the head has said."""
     body = b""
     with suppress(OSError, h11.RemoteProtocolError):
-        while len(body) < MAX_BODY and isinstance(event := _next(sock, http, deadline), h11.Data):
+        while len(body) < most and isinstance(event := _next(sock, http, deadline), h11.Data):
             body += bytes(event.data)
-    return body[:MAX_BODY]
+    return body[:most]
 
 
 def _next(sock: socket.socket, http: h11.Connection, deadline: Deadline) -> object:

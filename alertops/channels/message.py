@@ -75,7 +75,7 @@ def _lines(notification: Notification, links: AnswerLinks) -> Iterator[str]:
     if notification.details:
         yield ""
         yield "Details"
-        yield from _detail_lines(notification.details)
+        yield from detail_lines(notification.details)
     yield ""
     yield "See how it stands, and acknowledge or resolve it, for seven days and without an account:"
     yield links.url_of(notification.key)
@@ -85,7 +85,8 @@ def _lines(notification: Notification, links: AnswerLinks) -> Iterator[str]:
         yield f"POST {stop_url(links.public_url, notification.stop_token)}"
 
 
-def _detail_lines(details: Mapping[str, Any]) -> Iterator[str]:
+def detail_lines(details: Mapping[str, Any]) -> Iterator[str]:
+    """One a line, by name; so many of them, and of each so much."""
     shown = sorted(details.items())[:MAX_DETAILS]
     for key, value in shown:
         # default=str: a value that JSON does not know must not keep an alert from being sent.

@@ -1,20 +1,13 @@
 """The webhook channel: a notification as a POST to a machine.
 
 The point of no return is the first byte of the request. Up to it every failure is certain: a URL or an
-address that must not be spoken to is permanent, and all else passes. After it, the receiver's word counts::
-
-    2xx                          delivered
-    408, 425, 429, 5xx           not taken, and may pass; not before `Retry-After`, if they say
-    502, 504                     a gateway's word, which does not know: perhaps taken
-    410                          not taken for good, nor what would come later: it is gone
-    any other 3xx or 4xx         not taken for good; redirects are not followed
-    no answer, or nonsense       perhaps taken
+address that must not be spoken to is permanent, and all else passes. After it, the receiver's word counts
+(`verdict.py`); when there is none, or nonsense, the message was perhaps taken.
 """
 
 from __future__ import annotations
 
 import socket
-import ssl
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -23,14 +16,13 @@ from urllib.parse import urlsplit
 
 from alertops.channels.base import Certainty, Channel, ChannelError, Delivery, Notification, Receipt
 from alertops.channels.deadline import Deadline
-from alertops.channels.dial import Address, dial
 from alertops.channels.endpoint import Endpoint
 from alertops.channels.event_body import Event, build_event_body
 from alertops.channels.http_exchange import Answer, Headers, NoAnswer, hung_up, post
-from alertops.channels.public_address import AddressRules, IPNetwork
+from alertops.channels.outward import Outward, WebhookSettings
 from alertops.channels.resolver import Resolver
-from alertops.channels.retry_after import retry_after
 from alertops.channels.text import one_line
+from alertops.channels.verdict import refusal
 from alertops.channels.webhook_body import build_body
 from alertops.channels.webhook_signature import identify
 from alertops.errors import SecretsError
@@ -39,21 +31,7 @@ from alertops.secret_box import SecretBox
 # What is kept of an answer is read by people, in the timeline.
 MAX_DETAIL = 4096
 
-_MAY_PASS = frozenset({408, 425, 429})
-_GONE = 410
-_FROM_A_GATEWAY = frozenset({502, 504})
 _USER_AGENT = f"AlertOps/{version('alertops')}"
-
-
-@dataclass(frozen=True)
-class WebhookSettings:
-    """Where webhooks may go: to public addresses, and to `allowed_networks` besides.
-
-    Certificates are verified against `ca_file`; against the system's authorities when it is None.
-    """
-
-    allowed_networks: tuple[IPNetwork, ...] = ()
-    ca_file: str | None = None
 
 
 @dataclass(frozen=True)
@@ -67,8 +45,7 @@ class _Parcel:
 
 
 class WebhookChannel(Channel):
-    """Posts to the URL that is the address; safe to share between threads. No proxy is used, whatever the
-    environment says: it would look up the name itself.
+    """Posts to the URL that is the address; safe to share between threads.
 
     Raises `OSError` at construction when `ca_file` cannot be read.
     """
@@ -78,11 +55,9 @@ class WebhookChannel(Channel):
     def __init__(
         self, settings: WebhookSettings, public_url: str, secrets: SecretBox, resolver: Resolver | None = None
     ) -> None:
-        self._rules = AddressRules(settings.allowed_networks)
-        self._tls = ssl.create_default_context(cafile=settings.ca_file)
+        self._outward = Outward(settings, resolver)
         self._public_url = public_url
         self._secrets = secrets
-        self._resolver = resolver or Resolver()
 
     def open(self, notification: Notification, *, within_seconds: float) -> AbstractContextManager[Delivery]:
         body = build_body(notification, self._public_url)
@@ -102,7 +77,7 @@ class WebhookChannel(Channel):
         wording = _Wording(endpoint)
         headers = [*_headers(endpoint), *self._identify(parcel)]
         try:
-            sock = self._connect(endpoint, deadline)
+            sock = self._outward.connect(endpoint, deadline)
         # ValueError: a name that cannot be one.
         except (OSError, ValueError) as error:
             raise ChannelError(wording.failure("could not be connected to", error)) from error
@@ -115,29 +90,6 @@ class WebhookChannel(Channel):
         except SecretsError as error:
             # Unsigned, it would be refused, or taken for one that somebody made up.
             raise ChannelError(f"could not be signed: {error}") from error
-
-    def _connect(self, endpoint: Endpoint, deadline: Deadline) -> socket.socket:
-        addresses = self._resolver.addresses(endpoint.host, endpoint.port, deadline)
-        self._require_permitted(endpoint, addresses)
-        # The addresses that were looked at, and not the name: it could be looked up otherwise by now.
-        sock = dial(addresses, deadline)
-        if not endpoint.tls:
-            return sock
-        try:
-            sock.settimeout(deadline.remaining())
-            return self._tls.wrap_socket(sock, server_hostname=endpoint.host.rstrip("."))
-        except BaseException:
-            sock.close()
-            raise
-
-    def _require_permitted(self, endpoint: Endpoint, addresses: list[Address]) -> None:
-        for *_, (address, *_) in addresses:
-            if not self._rules.permit(str(address)):
-                raise ChannelError(
-                    f"{endpoint} is at {address}, which is not a public address: "
-                    "the operator has to allow its network (ALERTOPS_WEBHOOK_ALLOWED_NETWORKS)",
-                    permanent=True,
-                )
 
 
 class _WebhookDelivery(Delivery):
@@ -167,21 +119,11 @@ class _WebhookDelivery(Delivery):
 
     def _receipt(self, answer: Answer) -> Receipt:
         """The receipt of an answer that takes the message; raises what any other one means."""
-        told = self._wording.answer(answer)
-        later = retry_after(answer.headers)
-        match answer.status // 100:
-            case 2:
-                return Receipt(told)
-            case 3:
-                raise ChannelError(self._wording.redirect(answer), permanent=True)
-            case 4:
-                permanent = answer.status not in _MAY_PASS
-                gone = answer.status == _GONE
-                raise ChannelError(told, permanent=permanent, not_before_seconds=later, gone=gone)
-            case 5 if answer.status not in _FROM_A_GATEWAY:
-                raise ChannelError(told, not_before_seconds=later)
-            case _:
-                raise ChannelError(told, certainty=Certainty.UNKNOWN, not_before_seconds=later)
+        redirects = answer.status // 100 == 3
+        told = self._wording.redirect(answer) if redirects else self._wording.answer(answer)
+        if (refused := refusal(answer, told)) is not None:
+            raise refused
+        return Receipt(told)
 
 
 @dataclass(frozen=True)

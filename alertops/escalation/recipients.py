@@ -27,5 +27,8 @@ def all_singles(recipients: Iterable[Recipient]) -> Iterator[Recipient]:
 
 def addresses_named(recipient: Recipient) -> frozenset[str] | None:
     """The addresses that it names; None when it names people too, who may have any."""
-    named = [single.get("email") or single.get("url") for _, single in singles(recipient)]
+    named = [
+        single.get("email") or single.get("url") or single.get("destination_id")
+        for _, single in singles(recipient)
+    ]
     return None if None in named else frozenset(str(address) for address in named)

@@ -131,6 +131,8 @@ def _by_id(recipient: Content, user_ids: Mapping[str, str]) -> Content:
         return {"type": "user", "user_id": user_ids[recipient["email"].lower()]}
     if recipient["type"] == "user":
         return {"type": "user", "user_id": recipient["user_id"].lower()}
+    if recipient["type"] == "destination":
+        return {"type": "destination", "destination_id": recipient["destination_id"].lower()}
     return recipient
 
 

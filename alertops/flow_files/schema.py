@@ -147,7 +147,7 @@ def _recipient() -> Schema:
 def _kinds() -> dict[str, Schema]:
     """The kinds of recipient, by their `type`."""
     address = {"type": "string", "pattern": r"^[^@\s]+@[^@\s]+$", "maxLength": MAX_ADDRESS}
-    user_id = {
+    id_ = {
         "type": "string",
         "format": "uuid",
         "pattern": "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$",
@@ -155,12 +155,13 @@ def _kinds() -> dict[str, Schema]:
     url = {"type": "string", "pattern": r"^https?://\S+$", "maxLength": MAX_URL}
     one = {"$ref": "#/$defs/recipient", "properties": {"type": {"not": {"const": "group"}}}}
     group = {"type": "array", "items": one, "minItems": 2, "maxItems": MAX_RECIPIENTS, "uniqueItems": True}
-    user = _kind("user", {"email": address, "user_id": user_id}, [])
+    user = _kind("user", {"email": address, "user_id": id_}, [])
     return {
         "email": _kind("email", {"email": address}, ["email"]),
         "user": user | {"oneOf": [{"required": ["email"]}, {"required": ["user_id"]}]},
         "role": _kind("role", {"role": {"enum": [*ROLES]}}, ["role"]),
         "webhook": _kind("webhook", {"url": url}, ["url"]),
+        "destination": _kind("destination", {"destination_id": id_}, ["destination_id"]),
         "group": _kind("group", {"recipients": group}, ["recipients"]),
     }
 

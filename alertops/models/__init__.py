@@ -5,6 +5,7 @@ from alertops.models.attempt import Attempt
 from alertops.models.audit import AuditEntry
 from alertops.models.broker_epoch import BrokerEpoch
 from alertops.models.contact_methods import ContactMethods
+from alertops.models.destination import Destination
 from alertops.models.dispatch_failure import DispatchFailure
 from alertops.models.event_total import EventsCounted, EventTotal
 from alertops.models.execution import Execution, Step
@@ -35,6 +36,7 @@ __all__ = [
     "BrokerEpoch",
     "Change",
     "ContactMethods",
+    "Destination",
     "DispatchFailure",
     "EventDelivery",
     "EventTotal",

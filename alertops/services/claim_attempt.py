@@ -7,6 +7,7 @@ claim itself is an UPDATE that only holds for the claim number that was read und
 from __future__ import annotations
 
 from dataclasses import dataclass
+from uuid import UUID
 
 from sqlalchemy.orm import Session
 
@@ -18,6 +19,7 @@ from alertops.escalation.states import AttemptStatus
 from alertops.faults import Point, reach
 from alertops.services import transitions
 from alertops.services.apply import apply
+from alertops.services.destinations.find_destinations import sealed_url_of
 from alertops.services.dispatch import AttemptWakeUp, WakeUp
 from alertops.services.keys import AttemptKey
 from alertops.services.letters.mail_token import mint
@@ -169,8 +171,16 @@ def _notification(session: Session, key: AttemptKey, seen: ToClaim, *, may_repea
         may_repeat=may_repeat,
         stop_token=mint(session, outsider_id=outsider) if outsider else None,
         sealed_secrets=_secrets(session, seen),
+        sealed_address=_sealed_url(session, seen),
     )
 
 
 def _secrets(session: Session, seen: ToClaim) -> tuple[str, ...]:
     return signing_secrets(session, seen.execution.team_id) if seen.attempt.channel == "webhook" else ()
+
+
+def _sealed_url(session: Session, seen: ToClaim) -> str | None:
+    """Of a destination, as it is now: people change tokens that have got known, and nobody waits for that."""
+    if seen.attempt.channel != "apprise":
+        return None
+    return sealed_url_of(session, seen.execution.team_id, UUID(seen.attempt.address))

@@ -15,7 +15,7 @@ from alertops.models import DispatchFailure, EventsCounted, EventTotal
 from alertops.services.count_events import BOUNDS, ENDED, FIRED, REPEATED
 from alertops.services.dispatch_failures import DispatchFault
 
-CHANNELS = ("email", "webhook")
+CHANNELS = ("email", "webhook", "apprise")
 # How an execution gets from state to state, in the timeline's words.
 CHANGES = ("started", "acknowledged", "snoozed", "resumed", "exhausted", "resolved", "cancelled")
 

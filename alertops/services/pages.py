@@ -18,6 +18,7 @@ from sqlalchemy.orm import DeclarativeBase, Session, defer, joinedload
 from alertops.models import (
     ApiKey,
     Change,
+    Destination,
     Execution,
     Flow,
     FlowRevision,
@@ -180,6 +181,14 @@ def subscriptions_of(
     """The team's subscriptions, newest first, those too that are disabled."""
     query = select(Subscription).where(Subscription.team_id == team_id)
     return _newest_first(session, query, Subscription, after, limit)
+
+
+def destinations_of(
+    session: Session, team_id: UUID, *, limit: int, after: Place | None = None
+) -> Page[Destination, Place]:
+    """The team's destinations, newest first."""
+    query = select(Destination).where(Destination.team_id == team_id)
+    return _newest_first(session, query, Destination, after, limit)
 
 
 def changes_of(

@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 from alertops.escalation.contact import ContactMethod, methods_from_json
 from alertops.escalation.recipients import Recipient, all_singles, singles
 from alertops.models import ContactMethods, Membership, User
+from alertops.services.destinations.find_destinations import names_of
 from alertops.services.gone_webhooks import GoneUrls, gone_urls
 from alertops.services.invitations.outsiders import look_up_outsider, outsider_of
 from alertops.services.resolution import (
@@ -34,6 +35,7 @@ from alertops.services.resolution import (
 )
 
 NOT_A_MEMBER = "Not a member of this team."
+NO_DESTINATION = "There is no such destination in this team."
 
 # Of those who have a role, as many are looked at, the first who joined.
 MAX_MEMBERS = 200
@@ -72,17 +74,27 @@ def find_strangers(session: Session, team_id: UUID, recipients: Iterable[Recipie
     return named - {str(user_id) for user_id in members}
 
 
+def find_missing(session: Session, team_id: UUID, recipients: Iterable[Recipient]) -> set[str]:
+    """The ids of the destinations among the recipients that the team does not have."""
+    named = {s["destination_id"] for s in all_singles(recipients) if s["type"] == "destination"}
+    there = names_of(session, team_id, [UUID(destination_id) for destination_id in named])
+    return named - {str(destination_id) for destination_id in there}
+
+
 def stranger_faults(
     session: Session, team_id: UUID, recipients: Iterable[tuple[str, Recipient]]
 ) -> list[tuple[str, str]]:
-    """What is wrong with the recipients at these JSON pointers: users who are not members of the team."""
+    """What is wrong with the recipients at these JSON pointers: users, and destinations, of other teams."""
     named = [found for pointer, recipient in recipients for found in singles(recipient, pointer)]
-    strangers = find_strangers(session, team_id, [single for _, single in named])
-    return [
-        (f"{pointer}/user_id", NOT_A_MEMBER)
-        for pointer, single in named
-        if single.get("user_id") in strangers
-    ]
+    told = [single for _, single in named]
+    strangers, missing = find_strangers(session, team_id, told), find_missing(session, team_id, told)
+    faults = []
+    for pointer, single in named:
+        if single.get("user_id") in strangers:
+            faults.append((f"{pointer}/user_id", NOT_A_MEMBER))
+        elif single.get("destination_id") in missing:
+            faults.append((f"{pointer}/destination_id", NO_DESTINATION))
+    return faults
 
 
 @dataclass(frozen=True)
@@ -101,6 +113,8 @@ class _Resolver:
                 yield self._address(pointer, single["email"])
             case "webhook":
                 yield self._unless_gone(pointer, Target("webhook", single["url"]))
+            case "destination":
+                yield self._destination(pointer, UUID(single["destination_id"]))
             case "user":
                 yield from self._user(pointer, UUID(single["user_id"]))
             case "role":
@@ -117,6 +131,12 @@ class _Resolver:
         if refusal is not None:
             return LeftOut(pointer, Why(refusal.value), channel="email", address=address)
         return Found(pointer, Target("email", address, outsider.id))
+
+    def _destination(self, pointer: str, destination_id: UUID) -> Part:
+        name = names_of(self.session, self.team_id, [destination_id]).get(destination_id)
+        if name is None:
+            return LeftOut(pointer, Why.DELETED, channel="apprise", address=str(destination_id))
+        return Found(pointer, Target("apprise", str(destination_id), name=name))
 
     def _user(self, pointer: str, user_id: UUID) -> Iterator[Part]:
         members, _ = self._members(User.id == user_id)

@@ -29,6 +29,7 @@ class Why(StrEnum):
     STOPPED = "stopped"
     UNCONFIRMED = "unconfirmed"
     GONE = "gone"
+    DELETED = "deleted"
     TOLD_ALREADY = "told_already"
     TOO_MANY = "too_many"
 
@@ -40,6 +41,7 @@ SENTENCES: Mapping[Why, str] = {
     Why.STOPPED: "has asked not to be alerted any more",
     Why.UNCONFIRMED: "has not agreed to be alerted yet",
     Why.GONE: "has said that it is gone (410)",
+    Why.DELETED: "the destination has been deleted",
     Why.TOLD_ALREADY: "is told by the same step already",
     Why.TOO_MANY: f"a step tells at most {MAX_TARGETS}",
 }
@@ -49,7 +51,8 @@ SENTENCES: Mapping[Why, str] = {
 class Target:
     """A concrete address on a channel, and how long after the step is due it is told.
 
-    With its row when it is no member's, and with whose it is when it is told for being somebody's.
+    With its row when it is no member's, and with whose it is when it is told for being somebody's. What has
+    a name is a destination, and its address is its id.
     """
 
     channel: str
@@ -57,6 +60,7 @@ class Target:
     outsider_id: UUID | None = None
     after_seconds: int = 0
     user_id: UUID | None = None
+    name: str | None = None
 
     @property
     def shown(self) -> str:
@@ -185,6 +189,7 @@ def _told(number: int, found: Found) -> dict[str, Any]:
         "after_seconds": target.after_seconds,
         "user_id": _text(target.user_id),
         "pointer": found.pointer,
+        **({} if target.name is None else {"name": target.name}),
     }
 
 

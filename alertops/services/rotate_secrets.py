@@ -11,13 +11,13 @@ from sqlalchemy import CursorResult, Table, func, select, update
 from sqlalchemy.orm import Session
 
 from alertops.errors import SecretsError
-from alertops.models import Integration, WebhookSecret
+from alertops.models import Destination, Integration, WebhookSecret
 from alertops.secret_box import SecretBox
 
 PAGE = 100
 
 # Every table with secrets: each has `id` and `sealed`, which may be null.
-SEALED = tuple(cast(Table, model.__table__) for model in (WebhookSecret, Integration))
+SEALED = tuple(cast(Table, model.__table__) for model in (WebhookSecret, Integration, Destination))
 
 
 @dataclass(frozen=True)

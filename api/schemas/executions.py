@@ -41,6 +41,11 @@ class ExecutionSchema(Schema):
     id = fields.UUID(required=True)
     team_id = fields.UUID(required=True)
     flow_id = fields.UUID(required=True)
+    integration_id = fields.UUID(
+        required=True,
+        allow_none=True,
+        metadata={"description": "Which integration raised it; null: none did."},
+    )
     revision = fields.Integer(attribute="revision_number", required=True)
     status = fields.String(required=True, validate=validate.OneOf([*ExecutionStatus]))
     summary = fields.String(required=True)

@@ -22,8 +22,17 @@ MAX_KEEP_SECONDS = 7 * 24 * 3600
 
 _KIND = validate.OneOf([*Source])
 _FIELD_NAME = validate.Length(1, MAX_FIELD)
+_TEXT = {"type": "string", "maxLength": MAX_TEXT}
+_TEXTS = {"type": "array", "items": _TEXT, "minItems": 1, "maxItems": MAX_TEXTS}
 _MATCHER = {
     "description": "A text that the field equals; or one of `{one_of: [...]}` and `{like: db-*}`.",
+    "oneOf": [
+        _TEXT,
+        *(
+            {"type": "object", "properties": {name: of}, "required": [name], "additionalProperties": False}
+            for name, of in (("one_of", _TEXTS), ("like", _TEXT))
+        ),
+    ],
 }
 
 

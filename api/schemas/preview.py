@@ -10,6 +10,7 @@ from marshmallow import Schema, ValidationError, fields, validate
 from alertops.escalation.flow import MAX_NODES
 from alertops.escalation.states import ExecutionStatus
 from alertops.models.execution import SEVERITIES
+from alertops.models.maintenance import MaintenanceMode
 from api.fields import Instant
 from api.schemas.flows import FlowInput, WarningSchema
 
@@ -59,11 +60,32 @@ class PreviewEntrySchema(Schema):
     detail = fields.Dict(required=True)
 
 
+class MetMaintenanceSchema(Schema):
+    """The maintenance window that an alert would meet."""
+
+    window_id = fields.UUID(attribute="window.id", required=True)
+    name = fields.String(attribute="window.name", required=True)
+    mode = fields.String(attribute="window.mode", required=True, validate=validate.OneOf([*MaintenanceMode]))
+    until = Instant(
+        required=True,
+        metadata={"description": "Until when it is held; of one that drops, when the alert comes."},
+    )
+
+
 class PreviewSchema(Schema):
     start = Instant(required=True)
     revision_number = fields.Integer(required=True, allow_none=True)
     status = fields.String(required=True, validate=validate.OneOf([*ExecutionStatus]))
     ends_at = Instant(required=True)
     truncated = fields.Boolean(required=True, metadata={"description": "More happens than is told at once."})
+    maintenance = fields.Nested(
+        MetMaintenanceSchema,
+        required=True,
+        allow_none=True,
+        metadata={
+            "description": "What holds or drops an alert that comes at the start, as windows are declared "
+            "today; null: nothing does. The timeline is what happens without it."
+        },
+    )
     timeline = fields.List(fields.Nested(PreviewEntrySchema), required=True)
     warnings = fields.List(fields.Nested(WarningSchema), required=True)

@@ -44,11 +44,23 @@ class WebhookRecipient(Schema):
     url = WebhookUrl(required=True)
 
 
+class DestinationRecipient(Schema):
+    """A place that the team keeps: a room of a chat, a telephone."""
+
+    type = fields.String(required=True, validate=validate.OneOf(["destination"]))
+    destination_id = fields.UUID(required=True)
+
+    @post_load
+    def _as_json(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        return {**data, "destination_id": str(data["destination_id"])}
+
+
 SINGLES: dict[str, type[Schema]] = {
     "email": EmailRecipient,
     "user": UserRecipient,
     "role": RoleRecipient,
     "webhook": WebhookRecipient,
+    "destination": DestinationRecipient,
 }
 
 

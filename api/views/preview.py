@@ -18,6 +18,7 @@ from alertops.services.flows.create_flow import require_members
 from alertops.services.flows.lint_flow import lint_flow
 from alertops.services.flows.preview_flow import preview_flow
 from alertops.services.flows.revisions import newest_definition
+from alertops.services.maintenance.in_force import maintenance_of
 from api.asking import asking
 from api.blueprints import TeamBlueprint
 from api.extensions import session
@@ -36,7 +37,7 @@ def show(asked: dict[str, Any], flow_id: UUID) -> dict[str, Any]:
     """Show what the flow's newest revision would do, with the people whom the team has today."""
     flow = find_flow(session(), asking(), flow_id)
     definition = newest_definition(session(), flow)
-    return {"revision_number": flow.revision_number, **_previewed(flow.team_id, definition, asked)}
+    return {"revision_number": flow.revision_number, **_previewed(flow.team_id, flow.id, definition, asked)}
 
 
 @blueprint.post("/teams/<uuid:team_id>/flows/preview")
@@ -50,10 +51,11 @@ def show_unsaved(asked: dict[str, Any], team_id: UUID) -> dict[str, Any]:
     described = {name: value for name, value in asked.items() if name not in _QUESTIONS}
     described["nodes"] = [{"id": str(uuid4()), **node} for node in described["nodes"]]
     definition = flow_from_json(described)
-    return {"revision_number": None, **_previewed(team.id, definition, asked)}
+    return {"revision_number": None, **_previewed(team.id, uuid4(), definition, asked)}
 
 
-def _previewed(team_id: UUID, flow: Flow, asked: Mapping[str, Any]) -> dict[str, Any]:
+def _previewed(team_id: UUID, flow_id: UUID, flow: Flow, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """What is not saved yet has an id that nobody knows: only windows of the whole team are met."""
     confirmed_only = current_app.config["CONFIRM_OUTSIDERS"]
     start = asked.get("start") or database_now(session())
     what_if = WhatIf(
@@ -76,7 +78,8 @@ def _previewed(team_id: UUID, flow: Flow, asked: Mapping[str, Any]) -> dict[str,
         {**vars(entry), "offset_seconds": (entry.at - start).total_seconds()} for entry in found.entries
     ]
     warnings = lint_flow(session(), team_id, flow, confirmed_only=confirmed_only)
-    return {**vars(found), "timeline": timeline, "warnings": warnings}
+    maintenance = maintenance_of(session(), team_id, [flow_id], start).get(flow_id)
+    return {**vars(found), "timeline": timeline, "warnings": warnings, "maintenance": maintenance}
 
 
 def _nodes(flow: Flow, asked: Mapping[str, Any], name: str) -> frozenset[str]:

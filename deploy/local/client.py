@@ -97,6 +97,10 @@ class Client:
             f"{self._api}/subscriptions/{subscription_id}", timeout=TIMEOUT_SECONDS
         ).raise_for_status()
 
+    def keep_destination(self, team_id: str, name: str, url: str) -> str:
+        """Keep a place that flows can name; returns its id."""
+        return str(self._post(f"/teams/{team_id}/destinations", {"name": name, "url": url})["id"])
+
     def start(self, flow_id: str, summary: str, **more: Any) -> dict[str, Any]:
         """Raise an alert; returns its execution."""
         return self._post(f"/flows/{flow_id}/executions", {"summary": summary, **more})

@@ -104,6 +104,40 @@ def test_a_subscriber_that_hangs_delays_neither_alerts_nor_another_subscriber(al
     assert late < ON_TIME
 
 
+def test_a_chat_that_hangs_leaves_webhooks_on_time_and_another_chat_is_told_as_soon_as_it_can(
+    alerts: Alerts,
+) -> None:
+    with (
+        raw_receiver(silence, host="127.0.0.3") as hangs,
+        raw_receiver(TAKEN) as chat,
+        raw_receiver(TAKEN) as paged,
+    ):
+        flow = alerts.flow(room(alerts, hangs, "Hangs"), node("after@example.org", 600))
+        hung = [alerts.raise_(flow) for _ in range(2 * THREADS)]
+        until(lambda: hangs.connections >= THREADS // 4, within=20, what="a hang in every place")
+        alert = alerts.raise_with(machine(paged), node("after@example.org", 600))
+        until(lambda: [a.status for a in alert.attempts] == ["delivered"], within=10)
+        assert hangs.connections < THREADS
+        for each in hung:
+            each.acknowledge()
+        told = alerts.raise_with(room(alerts, chat, "Chat"), node("after@example.org", 600))
+        until(lambda: [a.status for a in told.attempts] == ["delivered"], within=30)
+    [request] = chat.requests
+    assert request.line == "POST /hooks/3ccdd113474722377935511fc85d3dd4 HTTP/1.1"
+    assert f"Message: {told.id}.1.1" in json.loads(request.body)["text"]
+    [attempt] = alert.attempts
+    assert attempt.finished_at is not None
+    late = attempt.finished_at - attempt.due_at
+    measured(f"while a chat hung, a webhook was posted {late.total_seconds():.2f} s after it was due")
+    assert late < ON_TIME
+
+
+def room(alerts: Alerts, receiver: RawReceiver, name: str) -> dict[str, Any]:
+    url = f"mmost://{receiver.host}:{receiver.port}/3ccdd113474722377935511fc85d3dd4"
+    destination = alerts.client.keep_destination(alerts.team_id, name, url)
+    return node(name, 0, attempts=1, recipient={"type": "destination", "destination_id": destination})
+
+
 def _events(receiver: RawReceiver, alert: Alert) -> list[str]:
     """What the receiver was told of this alert."""
     data = [json.loads(request.body)["data"] for request in list(receiver.requests)]

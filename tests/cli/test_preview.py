@@ -104,3 +104,17 @@ def test_lint_tells_warnings_at_their_lines(terminal: Terminal, server: Recorded
         f"{file}:1:39: nodes[0].delay: warning: It ends soon.",
         "1 files, 1 warnings",
     ]
+
+
+@pytest.mark.parametrize(
+    ("mode", "line"),
+    [
+        ("hold", "maintenance: Upgrade holds it until 2026-01-31 14:00:00 UTC"),
+        ("drop", "maintenance: Upgrade drops it"),
+    ],
+)
+def test_maintenance_at_the_start_is_told(terminal: Terminal, server: Recorded, mode: str, line: str) -> None:
+    server.say(200, {"id": ID, "name": "Network"})
+    met = {"window_id": ID, "name": "Upgrade", "mode": mode, "until": "2026-01-31T14:00:00Z"}
+    server.then({**PREVIEW, "maintenance": met})
+    assert terminal.text("preview", ID).splitlines()[1].rstrip() == line

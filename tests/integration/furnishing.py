@@ -15,6 +15,7 @@ from alertops.models import (
     AuditEntry,
     Change,
     ContactMethods,
+    Destination,
     EventDelivery,
     Execution,
     Flow,
@@ -79,6 +80,7 @@ def furnish(session: Session, name: str) -> Tenant:
                 created_by=user.id,
             ),
             GoneWebhook(team_id=team.id, url_hash=_hash(), shown_url=name, said="410 Gone"),
+            Destination(team_id=team.id, name=name, shown="slack://…", sealed="-", created_by=user.id),
             WebhookSecret(team_id=team.id, prefix=name, sealed="-", created_by=user.id),
             AuditEntry(
                 team_id=team.id,

@@ -11,8 +11,9 @@ import trustme
 
 from alertops.channels.base import Channel
 from alertops.channels.dial import Address
+from alertops.channels.outward import WebhookSettings
 from alertops.channels.resolver import LookUp, Resolver
-from alertops.channels.webhook import WebhookChannel, WebhookSettings
+from alertops.channels.webhook import WebhookChannel
 from alertops.secret_box import SecretBox
 from tests.api_environment import SECRETS_KEY
 

@@ -28,6 +28,7 @@ MAINTENANCE = {
     "starts_at": "2099-01-01T00:00:00Z",
     "ends_at": "2099-01-02T00:00:00Z",
 }
+DESTINATION = {"name": "mine", "url": "ntfys://ntfy.example.com/alerts"}
 SUBSCRIPTION = {"name": "mine", "url": "https://hooks.example.com/events"}
 BODIES: dict[str, Any] = {
     "flows.create": a_flow(),
@@ -57,6 +58,8 @@ BODIES: dict[str, Any] = {
     "members.hand_over_team": {"user_id": str(uuid4())},
     "api_keys.create": {"name": "mine", "scopes": ["manage"]},
     "maintenance.declare": MAINTENANCE,
+    "destinations.create": DESTINATION,
+    "destinations.change": {"name": "mine"},
     "subscriptions.create": SUBSCRIPTION,
     "subscriptions.change": {"name": "mine"},
 }
@@ -123,6 +126,7 @@ def ids(app: Flask, session: Session) -> dict[str, Any]:
         "key_id": ann.make(f"/teams/{team}/api-keys", {"name": "CI", "scopes": ["trigger"]})["id"],
         "window_id": ann.make(f"/teams/{team}/maintenance-windows", MAINTENANCE)["id"],
         "secret_id": ann.make(f"/teams/{team}/webhook-secrets", {})["id"],
+        "destination_id": ann.make(f"/teams/{team}/destinations", DESTINATION)["id"],
         "subscription_id": ann.make(f"/teams/{team}/subscriptions", SUBSCRIPTION)["id"],
     }
 

@@ -88,6 +88,7 @@ def test_where_all_is_well_it_says_so_of_every_part(database_url: str, staffed: 
         "release",
         "configuration",
         "signing keys",
+        "apprise",
         "clock",
         "database",
         "migrations",
@@ -246,3 +247,10 @@ def certificate(folder: Path) -> Path:
     subprocess.run([*make.split(), *files], check=True, capture_output=True)  # noqa: S603  names of our own
     pem.write_text(pem.read_text() + key.read_text())
     return pem
+
+
+def test_a_service_that_the_installed_library_lacks_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("alertops.cli.doctor.settings.missing_of", lambda schemes: sorted(schemes)[:1])
+    found = ailing(doctor("postgresql://a@127.0.0.1:1/c", ALERTOPS_APPRISE_SCHEMES="slack,tgram")[1])
+    assert "slack://" in found["apprise"]
+    assert "requirements.lock" in found["apprise"]

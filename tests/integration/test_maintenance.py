@@ -215,3 +215,32 @@ def test_what_is_wrong_is_named(app: Flask, body: dict[str, Any], pointer: str) 
     team = ann.make("/teams", {"name": "Operations"})["id"]
     answer = ann.post(f"/teams/{team}/maintenance-windows", body)
     assert assert_problem(answer, 422)["errors"][0]["pointer"] == pointer
+
+
+@pytest.mark.parametrize("mode", ["hold", "drop"])
+def test_a_preview_says_what_an_alert_would_meet_at_its_start(app: Flask, mode: str) -> None:
+    ann = person(app, "ann")
+    team = ann.make("/teams", {"name": "Operations"})["id"]
+    flow = ann.make(f"/teams/{team}/flows", a_flow())["id"]
+    of_flow = {"name": "Upgrade", "mode": mode, "flow_id": flow}
+    times = {"starts_at": "2099-01-01T00:00:00Z", "ends_at": "2099-01-01T02:00:00Z"}
+    window = ann.make(f"/teams/{team}/maintenance-windows", {**of_flow, **times})
+
+    def met(start: str) -> Any:
+        shown = ann.get(f"/flows/{flow}/preview?start={start}").json or {}
+        return shown["maintenance"]
+
+    start = "2099-01-01T01:00:00.000000Z"
+    until = "2099-01-01T02:00:00.000000Z" if mode == "hold" else start
+    assert met(start) == {"window_id": window["id"], "name": "Upgrade", "mode": mode, "until": until}
+    assert met("2098-12-31T23:59:59Z") is None
+    assert met("2099-01-01T02:00:00Z") is None
+
+
+def test_a_preview_of_what_is_not_saved_meets_the_windows_of_the_whole_team(app: Flask) -> None:
+    ann = person(app, "ann")
+    team = ann.make("/teams", {"name": "Operations"})["id"]
+    unsaved = f"/teams/{team}/flows/preview"
+    assert (ann.post(unsaved, a_flow()).json or {})["maintenance"] is None
+    window = ann.make(f"/teams/{team}/maintenance-windows", {"name": "All", "mode": "hold", "hours": ALL_DAY})
+    assert (ann.post(unsaved, a_flow()).json or {})["maintenance"]["window_id"] == window["id"]

@@ -48,6 +48,18 @@ def post(client: FlaskClient, way_in: Door, **event: Any) -> TestResponse:
     return client.post("/v2/enqueue", json={"routing_key": way_in.key, **event})
 
 
+def test_an_execution_shows_which_integration_raised_it(client: FlaskClient, way_in: Door) -> None:
+    payload = {"summary": "Disk is full", "source": "db1", "severity": "error"}
+    assert post(client, way_in, event_action="trigger", payload=payload).status_code == 202
+    way_in.owner.make(f"/flows/{way_in.flow}/executions", {"summary": "by hand"})
+    listed = way_in.owner.get(f"/teams/{way_in.team}/executions").json or {}
+    raised_by = {each["summary"]: each["integration_id"] for each in listed["items"]}
+    assert raised_by == {"Disk is full": way_in.made["id"], "by hand": None}
+    for each in listed["items"]:
+        shown = way_in.owner.get(f"/executions/{each['id']}").json or {}
+        assert shown["integration_id"] == each["integration_id"]
+
+
 def test_an_alert_is_triggered_joined_acknowledged_and_resolved(
     peer: EventsApiV2Client, way_in: Door, session: Session, publisher: RecordingPublisher
 ) -> None:

@@ -21,7 +21,7 @@ from tests.figures import read_figures
 from tests.integration.conftest import RecordingPublisher, application
 
 IDLE = QueueDepth(ready=0, consumers=0)
-BULK_LANES = ("fire.bulk", "send.email.bulk", "send.webhook.bulk", "send.events.bulk")
+BULK_LANES = ("fire.bulk", "send.email.bulk", "send.webhook.bulk", "send.events.bulk", "send.apprise.bulk")
 
 
 @pytest.fixture
@@ -69,7 +69,16 @@ def test_a_single_queue_that_is_missing_hides_no_other(
     found = QueueDepths(app).read()
     assert found == Queues(
         dict.fromkeys(
-            (*BULK_LANES, "send.email", "send.webhook", "send.events", "send.letters", RECOVERY), IDLE
+            (
+                *BULK_LANES,
+                "send.email",
+                "send.webhook",
+                "send.events",
+                "send.apprise",
+                "send.letters",
+                RECOVERY,
+            ),
+            IDLE,
         ),
         dead_letters=0,
     )
@@ -88,6 +97,7 @@ def test_waiting_messages_and_listening_workers_are_counted(
         "send.email": IDLE,
         "send.webhook": IDLE,
         "send.events": IDLE,
+        "send.apprise": IDLE,
         "send.letters": IDLE,
         **dict.fromkeys(BULK_LANES, IDLE),
         RECOVERY: QueueDepth(ready=0, consumers=1),

@@ -17,6 +17,7 @@ from werkzeug.test import TestResponse
 from alertops.db import Base
 from alertops.models import (
     ApiKey,
+    Destination,
     Flow,
     GoneWebhook,
     Heartbeat,
@@ -103,6 +104,7 @@ class Stage:
                 "secret_id": self._secret(team.id),
                 **self._ways_in(team.id),
                 "gone_id": self._gone(team.id),
+                "destination_id": self._destination(team.id),
                 "subscription_id": self._subscription(team.id),
                 **self._addressed(team.id),
                 "heir_id": str(self.people["heir"].id),
@@ -198,6 +200,13 @@ class Stage:
     def _subscription(self, team_id: UUID) -> UUID:
         owner = self.people[Role.OWNER].id
         row = Subscription(team_id=team_id, name="Chat", url="https://hooks.example.com/", created_by=owner)
+        self.session.add(row)
+        self.session.flush()
+        return row.id
+
+    def _destination(self, team_id: UUID) -> UUID:
+        owner = self.people[Role.OWNER].id
+        row = Destination(team_id=team_id, name="Room", shown="slack://…", sealed="-", created_by=owner)
         self.session.add(row)
         self.session.flush()
         return row.id

@@ -75,6 +75,7 @@ _MAINTENANCE = {
     "ends_at": "2099-01-02T00:00:00Z",
 }
 
+_DESTINATION = {"name": "Room", "url": "ntfys://ntfy.example.com/alerts"}
 _SUBSCRIPTION = {"name": "Chat", "url": "https://hooks.example.com/events"}
 
 
@@ -101,6 +102,7 @@ def place(app: Flask, name: str) -> Place:
         "key_id": owner.make(f"/teams/{team}/api-keys", {"name": "CI", "scopes": ["read"]})["id"],
         "window_id": owner.make(f"/teams/{team}/maintenance-windows", _MAINTENANCE)["id"],
         "secret_id": owner.make(f"/teams/{team}/webhook-secrets", {})["id"],
+        "destination_id": owner.make(f"/teams/{team}/destinations", _DESTINATION)["id"],
         "subscription_id": owner.make(f"/teams/{team}/subscriptions", _SUBSCRIPTION)["id"],
         "invitation_id": _invite(owner, team, f"{name}-1"),
         "outsider_id": _outsider(app, team, f"{name}-1"),
@@ -129,6 +131,7 @@ def second_of_each(app: Flask, place: Place) -> None:
     owner.make(f"/teams/{team}/maintenance-windows", _MAINTENANCE)
     owner.make(f"/teams/{team}/webhook-secrets", {})
     owner.make(f"/teams/{team}/subscriptions", _SUBSCRIPTION)
+    owner.make(f"/teams/{team}/destinations", {**_DESTINATION, "name": "Another"})
     _integration(owner, team, ids["flow_id"])
     _heartbeat(owner, team, ids["flow_id"])
     _change(app, team, ids["integration_id"], "one")

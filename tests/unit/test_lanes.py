@@ -63,7 +63,7 @@ def test_a_team_that_fills_a_page_of_what_is_late_is_told_from_one_that_is_in_it
     assert crowding(page) == {NOISY}
 
 
-@pytest.mark.parametrize("queue", ["fire.bulk", "send.events"])
+@pytest.mark.parametrize("queue", ["fire.bulk", "send.events", "send.apprise"])
 @pytest.mark.parametrize("delay", [0.0, 0.2, 1.0, 7.3])
 def test_what_has_few_places_is_never_held_by_a_worker_and_never_early(delay: float, queue: str) -> None:
     fast, bulk = route("fire", delay), route(queue, delay)
@@ -116,19 +116,21 @@ class Consumer:
         return self.told
 
 
-@pytest.mark.parametrize(("threads", "half", "few"), [(16, 8, 2), (1, 1, 1)])
-def test_a_worker_has_an_eighth_of_its_threads_for_a_bulk_lane_and_half_for_events(
-    threads: int, half: int, few: int
+@pytest.mark.parametrize(("threads", "half", "quarter", "few"), [(16, 8, 4, 2), (1, 1, 1, 1)])
+def test_a_worker_has_a_share_of_its_threads_for_a_bulk_lane_for_events_and_for_apprise(
+    threads: int, half: int, quarter: int, few: int
 ) -> None:
     consumer = Consumer()
     worker = SimpleNamespace(
         task_consumer=consumer, initial_prefetch_count=128, controller=SimpleNamespace(concurrency=threads)
     )
     LaneShares.start(SimpleNamespace(), worker)  # type: ignore[arg-type]  # of the step, nothing is asked
-    assert consumer.consume(["fire", "fire.bulk", "send.events", "send.events.bulk", "recovery"]) == {
+    queues = ["fire", "fire.bulk", "send.events", "send.events.bulk", "send.apprise", "recovery"]
+    assert consumer.consume(queues) == {
         "fire": 128,
         "fire.bulk": few,
         "send.events": half,
         "send.events.bulk": few,
+        "send.apprise": quarter,
         "recovery": 128,
     }

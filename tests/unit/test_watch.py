@@ -57,7 +57,8 @@ def test_a_worker_that_hears_nothing_of_what_the_broker_took_ends(paced: list[fl
 
 
 @pytest.mark.parametrize(
-    ("queue", "explained"), [("fire", 0), ("send.events", 15), ("send.webhook.bulk", 15)]
+    ("queue", "explained"),
+    [("fire", 0), ("send.events", 15), ("send.apprise", 15), ("send.webhook.bulk", 15)],
 )
 def test_where_there_are_few_places_all_of_them_may_be_in_a_send(queue: str, explained: float) -> None:
     clock = [0.0]

@@ -6,6 +6,7 @@ import ssl
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from alertops.channels.apprise.services import missing_of
 from alertops.cli.doctor.finding import Finding, one_line
 from alertops.config import Settings, load_settings
 from alertops.errors import ConfigurationError, SigningKeysError
@@ -26,6 +27,7 @@ def read(variables: Mapping[str, str]) -> tuple[Settings | None, list[Finding]]:
 
 def _files(settings: Settings, variables: Mapping[str, str]) -> Iterator[Finding]:
     yield _signing_keys(variables.get(KEYS_FILE))
+    yield _services(settings.apprise_schemes)
     ca_file = settings.webhooks.ca_file
     if ca_file is not None:
         yield _authorities("webhook certificates", "ALERTOPS_WEBHOOK_CA_FILE", ca_file)
@@ -44,6 +46,14 @@ def _signing_keys(file: str | None) -> Finding:
             about, one_line(error), f"`alertops keys generate` makes a file; name it by {KEYS_FILE}"
         )
     return Finding(about, "readable")
+
+
+def _services(schemes: frozenset[str]) -> Finding:
+    """Apprise moves its plugins about now and then, and destinations of a service would be refused."""
+    if missing := missing_of(schemes):
+        advice = "install the release of apprise that requirements.lock names"
+        return Finding("apprise", f"has no {', '.join(f'{scheme}://' for scheme in missing)}", advice)
+    return Finding("apprise", f"has {len(schemes)} schemes")
 
 
 def _authorities(about: str, variable: str, file: str) -> Finding:

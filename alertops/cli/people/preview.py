@@ -114,10 +114,19 @@ def picture(preview: dict[str, Any]) -> RenderableType:
     warnings = [Text(visible(f"warning: {each['detail']}"), style="yellow") for each in preview["warnings"]]
     return Group(
         Text(f"Starts at {clock(preview['start'])} UTC{ends}."),
+        *_maintenance(preview.get("maintenance")),
         Text(),
         table(("at", "", "step", "what happens", ""), rows),
         *warnings,
     )
+
+
+def _maintenance(met: dict[str, Any] | None) -> list[Text]:
+    """What an alert would meet at the start; an API of an earlier release does not say."""
+    if met is None:
+        return []
+    what = "drops it" if met["mode"] == "drop" else f"holds it until {clock(met['until'])} UTC"
+    return [Text(visible(f"maintenance: {met['name']} {what}"), style="yellow")]
 
 
 def _axis(offset: float, end: float) -> str:

@@ -17,6 +17,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, joinedload
 
 from alertops.errors import ForbiddenError, NotFoundError
 from alertops.models import (
+    Destination,
     Execution,
     Flow,
     FlowNode,
@@ -116,6 +117,15 @@ def find_subscription(session: Session, asking: Asking, subscription_id: UUID) -
     """The subscription."""
     query = select(Subscription).where(Subscription.id == subscription_id)
     return _find(session, asking, query, Subscription.team_id, "subscription")
+
+
+def find_destination(
+    session: Session, asking: Asking, destination_id: UUID, *, fresh: bool = False
+) -> Destination:
+    """The destination; `fresh` reads again what the session has read before."""
+    query = select(Destination).where(Destination.id == destination_id)
+    query = query.execution_options(populate_existing=fresh)
+    return _find(session, asking, query, Destination.team_id, "destination")
 
 
 def find_execution(session: Session, asking: Asking, execution_id: UUID) -> Execution:

@@ -26,6 +26,7 @@ class Action(StrEnum):
     EDIT_FLOWS = "edit_flows"
     DECLARE_MAINTENANCE = "declare_maintenance"
     MANAGE_SUBSCRIPTIONS = "manage_subscriptions"
+    MANAGE_DESTINATIONS = "manage_destinations"
     LEAVE = "leave"
     RENAME_TEAM = "rename_team"
     MANAGE_MEMBERS = "manage_members"
@@ -63,6 +64,9 @@ PERMISSIONS: dict[Action, Rule] = {
     ),
     Action.MANAGE_SUBSCRIPTIONS: Rule(
         "subscribe machines to what happens to executions", Role.ADMIN, frozenset({Scope.MANAGE})
+    ),
+    Action.MANAGE_DESTINATIONS: Rule(
+        "say where alerts can go by services such as chats", Role.ADMIN, frozenset({Scope.MANAGE})
     ),
     Action.RENAME_TEAM: Rule("rename the team", Role.ADMIN),
     Action.MANAGE_MEMBERS: Rule("invite people, remove members and change their roles", Role.ADMIN),

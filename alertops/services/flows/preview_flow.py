@@ -32,6 +32,9 @@ def preview_flow(
         resolved = resolve_recipient(
             session, team_id, node.recipient, at=at, severity=severity, confirmed_only=confirmed_only
         )
-        return [Target(target.channel, target.shown, target.after_seconds) for target in resolved.targets]
+        return [
+            Target(target.channel, target.name or target.shown, target.after_seconds)
+            for target in resolved.targets
+        ]
 
     return preview(flow, start, resolve, what_if)

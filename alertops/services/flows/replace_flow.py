@@ -17,7 +17,7 @@ from alertops.errors import InvalidInputError
 from alertops.escalation.flow import Flow, Node, flow_from_json
 from alertops.services.flows.edit_flow import edit_flow
 from alertops.services.flows.lock_flow import Editor
-from alertops.services.recipients import NOT_A_MEMBER, find_strangers
+from alertops.services.recipients import stranger_faults
 
 Faults = Iterator[tuple[str, str]]
 
@@ -27,7 +27,7 @@ def replace_flow(session: Session, flow: models.Flow, editor: Editor, definition
 
     Raises `InvalidInputError`, with a pointer for each, for ids that are not of this flow's nodes or are
     named twice, and for recipients who are not in the team. A node that stays as it was may tell somebody who
-    has left.
+    has left, or a destination that has been deleted.
     """
     nodes = [{**node, "id": str(node.get("id") or uuid4())} for node in definition["nodes"]]
     named = [node.get("id") for node in definition["nodes"]]
@@ -58,5 +58,6 @@ def _strangers(session: Session, flow: models.Flow, before: Flow, after: Flow) -
     told: dict[str, Node] = {node.id: node for node in before.nodes}
     for position, node in enumerate(after.nodes):
         stays = node.id in told and told[node.id].recipient == node.recipient
-        if not stays and find_strangers(session, flow.team_id, [node.recipient]):
-            yield f"/nodes/{position}/recipient/user_id", NOT_A_MEMBER
+        if not stays:
+            named = (f"/nodes/{position}/recipient", node.recipient)
+            yield from stranger_faults(session, flow.team_id, [named])

@@ -11,13 +11,14 @@ from alertops.models import FlowRevision
 from alertops.services.flows.edit_flow import edit_flow
 from alertops.services.flows.lock_flow import Editor
 from alertops.services.flows.revisions import definition_of
-from alertops.services.recipients import find_strangers
+from alertops.services.recipients import find_missing, find_strangers
 
 
 def restore_revision(session: Session, flow: FlowRow, revision: FlowRevision, editor: Editor) -> None:
     """Restore and commit, as an edit does.
 
-    Raises `ConflictError` when that would bring back a node for somebody who has left the team.
+    Raises `ConflictError` when that would bring back a node for somebody who has left the team, or for a
+    destination that has been deleted.
     """
     restored = definition_of(flow, revision)
 
@@ -27,6 +28,11 @@ def restore_revision(session: Session, flow: FlowRow, revision: FlowRevision, ed
             raise ConflictError(
                 "the revision has nodes for people who are not members of the team any more",
                 user_ids=sorted(strangers),
+            )
+        if missing := find_missing(session, flow.team_id, brought_back):
+            raise ConflictError(
+                "the revision has nodes for destinations that have been deleted",
+                destination_ids=sorted(missing),
             )
         return restored
 

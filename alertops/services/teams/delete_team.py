@@ -24,6 +24,7 @@ from alertops.escalation.states import AttemptStatus
 from alertops.models import (
     ApiKey,
     Attempt,
+    Destination,
     Execution,
     Flow,
     Heartbeat,
@@ -103,6 +104,7 @@ def _end_the_rest(session: Session, team_id: UUID, actor: Actor, executions: lis
     # What is deleted with the team and not counted: nobody misses it.
     session.execute(delete(WebhookSecret).where(WebhookSecret.team_id == team_id))
     session.execute(delete(Subscription).where(Subscription.team_id == team_id))
+    session.execute(delete(Destination).where(Destination.team_id == team_id))
     members = delete(Membership).where(Membership.team_id == team_id)
     return Deletion(
         flows=_changed(session, flows),
