@@ -69,7 +69,6 @@ def test_what_needs_no_token_says_so_and_the_rest_needs_one(document: dict[str, 
         "/heartbeats/{key}": [],
         "/v2/enqueue": [],
         "/v2/change/enqueue": [],
-        "/heartbeats/{key}": [],
         **{f"/integrations/{kind}": [] for kind in WEBHOOKS},
         **{f"/integrations/{kind}/{{key}}": [] for kind in WEBHOOKS},
     }
