@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import socket
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -241,11 +242,20 @@ def test_who_does_not_listen_has_taken_nothing() -> None:
 
 
 def test_nothing_is_said_before_the_point_of_no_return_nor_after_one_has_left() -> None:
-    with raw_receiver(TAKEN) as receiver:
+    connected, over, heard = threading.Event(), threading.Event(), []
+
+    def listen(connection: socket.socket, _: threading.Event) -> None:
+        connected.set()
+        heard.append(connection.recv(1))
+        over.set()
+
+    with raw_receiver(TAKEN, greeting=listen) as receiver:
         with apprise().open(alert(ntfy(receiver)), within_seconds=5):
-            assert receiver.connections == 1
+            assert connected.wait(5)
+            assert heard == []
         assert sending_threads_end()
-        assert receiver.requests == []
+        assert over.wait(5)
+    assert heard == [b""]
 
 
 def sending_threads_end() -> bool:
@@ -265,12 +275,26 @@ def test_a_service_that_asks_for_time_is_given_it_by_us_and_not_by_a_thread_that
     assert sending_threads_end()
 
 
+LOGIN = answer("200 OK", body=b'{"access_token": "canary-token", "user_id": "@user:h", "home_server": "h"}')
+ROOM = answer("200 OK", body=b'{"room_id": "!x:h"}')
+SENT = answer("200 OK", body=b'{"event_id": "$1"}')
+
+
+@pytest.mark.parametrize("logout", [answer("200 OK", body=b"{}"), answer("500 No"), silence])
+def test_what_a_plugin_asks_when_all_is_told_is_asked_in_its_send_and_says_nothing_of_the_message(
+    logout: Any,
+) -> None:
+    """Matrix logs out; Apprise does that by a destructor, whenever the collector comes to it."""
+    with raw_receiver(LOGIN, ROOM, SENT, logout) as receiver:
+        sent = send(alert(f"matrix://user:secret@{receiver.host}:{receiver.port}/%23room"), within=1.5)
+    assert sent == Receipt("200 OK")
+    asked = [request.line.split()[1].partition("/v3/")[2].partition("/")[0] for request in receiver.requests]
+    assert asked == ["login", "join", "rooms", "logout"]
+
+
 def test_what_failed_after_something_was_taken_may_have_been_received() -> None:
     """Matrix: the login is taken, and what comes next is refused."""
-    login = answer(
-        "200 OK", body=b'{"access_token": "canary-token", "user_id": "@user:h", "home_server": "h"}'
-    )
-    with raw_receiver(login, answer("403 Forbidden", body=b"{}")) as receiver:
+    with raw_receiver(LOGIN, answer("403 Forbidden", body=b"{}")) as receiver:
         failed = failure(f"matrix://user:secret@{receiver.host}:{receiver.port}/%23room")
     assert (failed.certainty, failed.permanent) == (Certainty.UNKNOWN, False)
     assert "canary-token" not in failed.detail

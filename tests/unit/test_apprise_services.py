@@ -39,6 +39,11 @@ def syntax_of(scheme: str) -> ast.Module:
 
 
 @pytest.mark.parametrize("scheme", sorted(SCHEMES))
+def test_no_plugin_asks_anything_when_it_is_forgotten(scheme: str) -> None:
+    assert not hasattr(_plugin_kind(scheme), "__del__")
+
+
+@pytest.mark.parametrize("scheme", sorted(SCHEMES))
 def test_a_service_reaches_the_network_by_our_requests_alone(scheme: str) -> None:
     assert vars(module_of(scheme))["requests"] is STAND_IN
     for node in ast.walk(syntax_of(scheme)):

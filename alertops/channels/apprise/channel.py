@@ -58,7 +58,8 @@ class AppriseChannel(Channel):
         talk = Talk(self._outward, within_seconds)
         wording = _Wording(place, secrets_of(url))
         try:
-            if not talk.begin(partial(_notify, place, talk, notification, self._public_url)):
+            notify = partial(_notify, place, talk, notification, self._public_url)
+            if not talk.begin(notify, getattr(place.plugin, "say_farewell", None)):
                 talk.leave()
                 raise _failure(talk, wording)
             yield _AppriseDelivery(talk, wording)
@@ -108,7 +109,7 @@ class _AppriseDelivery(Delivery):
 
 def _failure(talk: Talk, wording: _Wording) -> ChannelError:
     """What is known of a send to which the plugin did not say True."""
-    exchanges = list(talk.exchanges)
+    exchanges = talk.exchanges
     if not exchanges:
         return ChannelError(
             wording.of(f"was not sent anything: {_why_nothing(talk)}"), permanent=talk.said is False

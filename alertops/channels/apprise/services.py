@@ -117,8 +117,19 @@ def _plugin_kind(scheme: str) -> Any:
     module.__dict__["requests"] = STAND_IN
     for kind in vars(module).values():
         if isinstance(kind, type) and kind.__module__ == module.__name__ and scheme in _schemes_of(kind):
-            return kind
+            return _without_destructor(kind)
     raise LookupError(f"Apprise has no plugin for {scheme}:// where it is looked for")
+
+
+def _without_destructor(kind: Any) -> Any:
+    """One that logs out does so when it is told to, in its own send.
+
+    As a destructor it would whenever the collector runs, in whichever thread: in the send of somebody else.
+    """
+    if "__del__" in vars(kind):
+        kind.say_farewell = kind.__del__
+        del kind.__del__
+    return kind
 
 
 def _schemes_of(kind: type) -> set[str]:

@@ -61,13 +61,22 @@ class Talk:
         self._lock = threading.Lock()
         self._ready, self._go, self._over = threading.Event(), threading.Event(), threading.Event()
         self._left = False
-        self.exchanges: list[Exchange] = []
+        self._exchanges: list[Exchange] = []
+        self._of_the_message: int | None = None
         self.said: bool | None = None
         self.error: Exception | None = None
 
-    def begin(self, notify: Callable[[], bool]) -> bool:
-        """Let the plugin come to its first byte; False when it has not: it is over, or took too long."""
-        threading.Thread(target=self._run, args=(notify,), daemon=True, name="apprise").start()
+    @property
+    def exchanges(self) -> list[Exchange]:
+        """Those that were made to send the message, so far."""
+        return self._exchanges[: self._of_the_message]
+
+    def begin(self, notify: Callable[[], bool], farewell: Callable[[], object] | None = None) -> bool:
+        """Let the plugin come to its first byte; False when it has not: it is over, or took too long.
+
+        `farewell` is called after `notify`; what it asks says nothing of the message.
+        """
+        threading.Thread(target=self._run, args=(notify, farewell), daemon=True, name="apprise").start()
         return self._ready.wait(max(0.0, self._deadline.left())) and not self._over.is_set()
 
     def go_on(self, within_seconds: float) -> None:
@@ -92,7 +101,7 @@ class Talk:
     def ask(self, request: requests.PreparedRequest) -> Answer:
         """A request and its answer; `requests.ConnectionError`, as plugins expect it, when there is none."""
         exchange = Exchange(str(request.method))
-        self.exchanges.append(exchange)
+        self._exchanges.append(exchange)
         try:
             exchange.answer = self._exchange(exchange, request)
         # ValueError: a URL that is none, or a name that cannot be one.
@@ -101,10 +110,14 @@ class Talk:
             raise requests.ConnectionError(type(error).__name__) from error
         return exchange.answer
 
-    def _run(self, notify: Callable[[], bool]) -> None:
+    def _run(self, notify: Callable[[], bool], farewell: Callable[[], object] | None) -> None:
         try:
             with STAND_IN.asking(self):
-                self.said = notify()
+                said = notify()
+                self._of_the_message = len(self._exchanges)
+                self.said = said
+                if farewell is not None:
+                    farewell()
         except Exception as error:  # whatever a plugin raises, it is the sender's
             self.error = error
         finally:
