@@ -20,7 +20,7 @@ import psycopg2
 from amqp import Channel
 from amqp.basic_message import Message
 
-from tests.benchmarks.floor.wires import BODY, confirming_channel, converse, persistent
+from tests.benchmarks.floor.wires import BODY, confirming_channel, connect, converse, persistent
 
 TABLE = """
     CREATE TABLE jobs (id text PRIMARY KEY, fired_at timestamptz, dispatched_at timestamptz,
@@ -38,14 +38,15 @@ def main(kind: str, threads: int) -> None:
 def work(kind: str) -> None:
     database = psycopg2.connect(os.environ["PEER_DATABASE_URL"])
     cursor = database.cursor()
-    channel = confirming_channel(os.environ["PEER_BROKER_URL"])
+    broker_url = os.environ["PEER_BROKER_URL"]
+    channel = connect(broker_url).channel()
     channel.basic_qos(0, PREFETCH if kind == "fire" else 1, False)
 
     def commit(column: str, job: str) -> None:
         cursor.execute(f"UPDATE jobs SET {column} = now() WHERE id = %s", (job,))
         database.commit()
 
-    handle = fire(channel, cursor, commit) if kind == "fire" else send(commit)
+    handle = fire(confirming_channel(broker_url), cursor, commit) if kind == "fire" else send(commit)
 
     def on_message(message: Message) -> None:
         handle(bytes(message.body).decode() if isinstance(message.body, bytes) else message.body)
@@ -59,12 +60,17 @@ def work(kind: str) -> None:
 Commit = Callable[[str, str], None]
 
 
-def fire(channel: Channel, cursor: psycopg2.extensions.cursor, commit: Commit) -> Callable[[str], None]:
+def fire(publisher: Channel, cursor: psycopg2.extensions.cursor, commit: Commit) -> Callable[[str], None]:
+    """The publisher's connection is its own: who waits for a confirm must not be given the next message.
+
+    That one would wait for its own confirm, and where the broker confirms both at once, the other for ever.
+    """
+
     def handle(body: str) -> None:
         due, job = body.split()[:2]
         time.sleep(max(0.0, float(due) - time.time()))
         commit("fired_at", job)
-        channel.basic_publish_confirm(persistent(f"{due} {job} {BODY.decode()}"), routing_key=SEND)
+        publisher.basic_publish_confirm(persistent(f"{due} {job} {BODY.decode()}"), routing_key=SEND)
         cursor.execute("SET LOCAL synchronous_commit = off")
         commit("dispatched_at", job)
 
