@@ -8,13 +8,14 @@ It is asked when a step fires, and by whoever wants to know beforehand what woul
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, Select, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from alertops.escalation.contact import ContactMethod, methods_from_json
@@ -23,6 +24,7 @@ from alertops.models import ContactMethods, Membership, User
 from alertops.services.destinations.find_destinations import names_of
 from alertops.services.gone_webhooks import GoneUrls, gone_urls
 from alertops.services.invitations.outsiders import look_up_outsider, outsider_of
+from alertops.services.prepared import Prepared
 from alertops.services.resolution import (
     Found,
     LeftOut,
@@ -39,6 +41,22 @@ NO_DESTINATION = "There is no such destination in this team."
 
 # Of those who have a role, as many are looked at, the first who joined.
 MAX_MEMBERS = 200
+
+
+def _members(who: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
+    """These members of a team, in the order in which they joined, each with how many there are."""
+    return (
+        select(User.id, User.email, ContactMethods.methods, func.count().over().label("of_all"))
+        .join(Membership, Membership.user_id == User.id)
+        .outerjoin(ContactMethods, ContactMethods.user_id == User.id)
+        .where(Membership.team_id == bindparam("team"), who)
+        .order_by(Membership.created_at, User.id)
+        .limit(bindparam("most"))
+    )
+
+
+_MEMBER = Prepared("read_member", _members(User.id == bindparam("user")))
+_WITH_ROLE = Prepared("read_members_with_role", _members(Membership.role == bindparam("role")))
 
 
 def resolve_recipient(
@@ -139,14 +157,14 @@ class _Resolver:
         return Found(pointer, Target("apprise", str(destination_id), name=name))
 
     def _user(self, pointer: str, user_id: UUID) -> Iterator[Part]:
-        members, _ = self._members(User.id == user_id)
+        members, _ = self._members(_MEMBER, {"user": user_id})
         if not members:
             yield LeftOut(pointer, Why.NOT_A_MEMBER, user_id)
         for member in members:
             yield from self._methods(pointer, member)
 
     def _role(self, pointer: str, role: str) -> Iterator[Part]:
-        members, count = self._members(Membership.role == role)
+        members, count = self._members(_WITH_ROLE, {"role": role})
         if not members:
             yield LeftOut(pointer, Why.NOBODY_WITH_ROLE)
         for member in members:
@@ -154,18 +172,12 @@ class _Resolver:
         if count > len(members):
             yield LeftOut(pointer, Why.TOO_MANY, count=count - len(members))
 
-    def _members(self, who: ColumnElement[bool]) -> tuple[list[_Member], int]:
-        """These members, in the order in which they joined, up to a bound; and how many they are."""
-        rows = self.session.execute(
-            select(User.id, User.email, ContactMethods.methods, func.count().over())
-            .join(Membership, Membership.user_id == User.id)
-            .outerjoin(ContactMethods, ContactMethods.user_id == User.id)
-            .where(Membership.team_id == self.team_id, who)
-            .order_by(Membership.created_at, User.id)
-            .limit(MAX_MEMBERS)
-        ).all()
-        members = [_Member(id_, email, methods_from_json(methods)) for id_, email, methods, _ in rows]
-        return members, rows[0][3] if rows else 0
+    def _members(self, which: Prepared, values: Mapping[str, Any]) -> tuple[list[_Member], int]:
+        """These members, up to a bound; and how many they are."""
+        known = {"team": self.team_id, "most": MAX_MEMBERS}
+        rows = which.run(self.session, {**known, **values}).all()
+        members = [_Member(row.id, row.email, methods_from_json(row.methods)) for row in rows]
+        return members, rows[0].of_all if rows else 0
 
     def _methods(self, pointer: str, member: _Member) -> Iterator[Part]:
         for method in member.methods:
