@@ -72,9 +72,10 @@ def recover(
             run.dispatch(search)
         recovered = Recovered(**run.counts)
         record_run(session, time.monotonic() - started, asdict(recovered), whole=run.complete)
-        add_up_figures(session)
         reach(Point.BEFORE_UNLOCK, guard)
         guard.rollback()
+        # It takes locks of its own: whoever has something to repair meanwhile is not kept from it.
+        add_up_figures(session)
     if run.counts:
         log.warning("recovered", seconds=round(time.monotonic() - started, 3), **asdict(recovered))
     return recovered

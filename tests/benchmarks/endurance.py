@@ -1,6 +1,6 @@
 """What a worker's memory is while it runs 100,000 steps: it must not grow with what has been done.
 
-It takes as long as the steps take, half an hour and more, so that it is not a part of the run of all:
+It takes as long as the steps take, a quarter of an hour, so that it is not a part of the run of all:
 `python -m tests.benchmarks --only endurance --add`.
 """
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 from sqlalchemy import func, select, text
+from sqlalchemy.orm import Session
 
 from alertops.models import Attempt, Execution, Step
 from alertops.services.acknowledge import acknowledge
@@ -147,6 +148,18 @@ def test_one_runner_at_a_time_and_the_next_may_run_when_it_is_done(
     world.pass_time(execution, 16)
     broker.on_publish = take
     assert run() == Recovered(overdue=1)
+
+
+def test_adding_up_figures_keeps_nobody_from_repairing(run: Recover, monkeypatch: pytest.MonkeyPatch) -> None:
+    meanwhile: list[Recovered | None] = []
+
+    def add_up(_: Session) -> None:
+        monkeypatch.undo()
+        meanwhile.append(run())
+
+    monkeypatch.setattr("alertops.services.recover.add_up_figures", add_up)
+    run()
+    assert meanwhile == [NOTHING]
 
 
 def test_a_runner_that_crashed_does_not_lock_the_others_out(
