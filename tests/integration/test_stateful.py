@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Sequence
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -280,3 +281,19 @@ def test_whatever_happens_every_row_is_as_the_machine_says_and_nothing_is_lost(
         settings.get_profile(PROFILE), deadline=None, suppress_health_check=list(HealthCheck), database=None
     )
     run_state_machine_as_test(lambda: Histories(world, sessions), settings=profile)
+
+
+@pytest.mark.usefixtures("led")
+def test_what_comes_due_in_the_middle_of_a_move_is_held_against_its_end(
+    world: World, sessions: sessionmaker[Session], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ground = Playground(world, sessions)
+    recipient = {"type": "email", "email": "a@example.com"}
+    retry = RetryPolicy(max_attempts=1, backoff_seconds=1)
+    ground.start(Flow(nodes=numbered([Node("id", "name", recipient, delay_seconds=20, retry=retry)])))
+    ground.pass_time_until_due(FIRST_STEP)
+    clock, readings = ground.now, [world.steps(ground.execution)[0].due_at - timedelta(milliseconds=1)]
+    monkeypatch.setattr(ground, "now", lambda: readings.pop() if readings else clock())
+    ground.play(ground.cast.woken("A", FIRST_STEP, Fate.ACCEPTED))
+    assert not readings
+    assert ground.known.engine.steps[1].fired_at is not None

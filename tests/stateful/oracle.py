@@ -202,10 +202,10 @@ class Oracle:
         row.due_at = self._time(f"attempt {key}: due_at", attempt.due_at, row.due_at, slack, same)
 
     def _time(self, what: str, actual: datetime | None, expected: Any, slack: timedelta, same: Any) -> Any:
-        """A prediction is made for the begin of the moment; what is true lies within it."""
+        """A prediction is made for the begin of the moment, or for its end; what is true lies within it."""
         if actual is None or expected is None:
             same(what, actual, expected)
             return expected
-        if not expected <= self.virtual(actual) <= expected + slack:
-            same(what, self.virtual(actual), f"within {slack} after {expected}")
+        if abs(self.virtual(actual) - expected) > slack:
+            same(what, self.virtual(actual), f"within {slack} of {expected}")
         return self.virtual(actual)
