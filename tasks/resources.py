@@ -37,6 +37,7 @@ class Resources:
     publisher: ConfirmingPublisher
     dispatcher: Dispatcher
     channels: Mapping[str, Channel]
+    mailer: Mailer
     outlet: Outlet
     post: Post
     timing: Timing
@@ -71,6 +72,7 @@ def resources() -> Resources:
         publisher=publisher,
         dispatcher=Dispatcher(telling_publisher(publisher)),
         channels=telling_channels({channel.name: channel for channel in (email, webhook, apprise)}),
+        mailer=mailer,
         outlet=Outlet(webhook, HostPlaces()),
         post=Post(mailer, settings.public_url),
         timing=settings.timing,

@@ -20,6 +20,7 @@ from typing import Literal
 from alertops.channels.address import ascii_address
 from alertops.channels.base import Certainty, ChannelError, Delivery, Receipt
 from alertops.channels.deadline import Deadline
+from alertops.channels.kept_sessions import KeptSessions
 from alertops.channels.smtp import DeadlineSMTP, data_of
 from alertops.channels.text import one_line
 
@@ -27,6 +28,9 @@ MAX_DETAIL = 500
 
 # Refusals for want of a login or of TLS (RFC 4954): about the settings, not about the mailbox.
 _REPAIRABLE = frozenset({530, 534, 535, 538})
+
+# A session that was kept answers at once, or is gone; then there must be time for a new one.
+_KEPT_ANSWERS_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,7 @@ class Mailer:
 
     def __init__(self, settings: SmtpSettings) -> None:
         self._settings = settings
+        self._kept = KeptSessions()
         self._tls = None
         if settings.security != "none":
             self._tls = ssl.create_default_context(cafile=settings.ca_file)
@@ -82,22 +87,52 @@ class Mailer:
 
     @contextmanager
     def open(self, message: EmailMessage, *, within_seconds: float) -> Iterator[Delivery]:
-        """Connect, log in, and have sender and recipient accepted; every failure is NOT_SENT."""
+        """Have sender and recipient accepted, in a kept session or a new one; every failure is NOT_SENT."""
         wording = _Wording(self._settings.secrets)
-        smtp = DeadlineSMTP(Deadline(within_seconds))
+        smtp = self._begin(str(message["From"]), Deadline(within_seconds), wording)
+        delivery = _MailDelivery(smtp, data_of(bytes(message)), wording)
         try:
-            self._be_accepted(smtp, str(message["From"]), str(message["To"]), wording)
-            yield _MailDelivery(smtp, data_of(bytes(message)), wording)
+            self._ask(smtp, "RCPT", f"TO:<{message['To']}>", wording)
+            yield delivery
         finally:
-            smtp.leave()
+            if delivery.accepted:
+                self._kept.keep(smtp)
+            else:
+                smtp.leave()
 
-    def _be_accepted(self, smtp: DeadlineSMTP, sender: str, recipient: str, wording: _Wording) -> None:
+    def close_idle(self) -> None:
+        """End the sessions that were kept, and had no next mail; to be called now and then."""
+        self._kept.close_idle()
+
+    def _begin(self, sender: str, deadline: Deadline, wording: _Wording) -> DeadlineSMTP:
+        """A session that has accepted the sender."""
+        command = f"FROM:<{sender}>"
+        kept = self._kept.take()
+        if kept is not None:
+            kept.deadline = deadline.within(_KEPT_ANSWERS_SECONDS)
+            if _accepts(kept, "MAIL", command):
+                kept.deadline = deadline
+                return kept
+        smtp = DeadlineSMTP(deadline)
         try:
-            self._enter(smtp)
-            code, reply = smtp.docmd("MAIL", f"FROM:<{sender}>")
-            wording.require(code // 100 == 2, "MAIL", code, reply)
-            code, reply = smtp.docmd("RCPT", f"TO:<{recipient}>")
-            wording.require(code // 100 == 2, "RCPT", code, reply)
+            with self._failing(smtp, wording):
+                self._enter(smtp)
+            self._ask(smtp, "MAIL", command, wording)
+        except ChannelError:
+            smtp.leave()
+            raise
+        return smtp
+
+    def _ask(self, smtp: DeadlineSMTP, verb: str, rest: str, wording: _Wording) -> None:
+        with self._failing(smtp, wording):
+            code, reply = smtp.docmd(verb, rest)
+        wording.require(code // 100 == 2, verb, code, reply)
+
+    @contextmanager
+    def _failing(self, smtp: DeadlineSMTP, wording: _Wording) -> Iterator[None]:
+        """Whatever fails in here is told as the server's failure."""
+        try:
+            yield
         # UnicodeError: a host name that cannot be looked up.
         except (OSError, UnicodeError) as error:
             smtp.close()
@@ -116,6 +151,18 @@ class Mailer:
             smtp.login(settings.username, settings.password)
 
 
+def _accepts(kept: DeadlineSMTP, verb: str, rest: str) -> bool:
+    """Whether a session that was kept goes on; one that does not is closed."""
+    try:
+        code, _ = kept.docmd(verb, rest)
+    except OSError:
+        kept.close()
+        return False
+    if code // 100 != 2:
+        kept.part()
+    return code // 100 == 2
+
+
 class _MailDelivery(Delivery):
     """A conversation whose envelope is accepted; `transmit` may be called once."""
 
@@ -123,6 +170,7 @@ class _MailDelivery(Delivery):
         self._smtp = smtp
         self._data = data
         self._wording = wording
+        self.accepted = False
 
     def transmit(self, *, within_seconds: float) -> Receipt:
         self._smtp.deadline = Deadline(within_seconds)
@@ -136,6 +184,8 @@ class _MailDelivery(Delivery):
             raise ChannelError(detail, certainty=Certainty.UNKNOWN) from error
         if code // 100 in (2, 4, 5):
             self._wording.require(code // 100 == 2, "the message", code, reply)
+            self.accepted = True
+            self._smtp.mails += 1
             return Receipt(self._wording.reply(code, reply))
         detail = self._wording.reply(code, reply, "The mail server answered the message with nonsense:")
         raise ChannelError(detail, certainty=Certainty.UNKNOWN)

@@ -36,6 +36,8 @@ class DeadlineSMTP(smtplib.SMTP):
 
     def __init__(self, deadline: Deadline) -> None:
         self.deadline = deadline
+        # How many mails the server has accepted in this session.
+        self.mails = 0
         # A name is given because smtplib would otherwise look one up in the DNS; dial() sets the real one.
         super().__init__(local_hostname="localhost")
 
@@ -79,6 +81,13 @@ class DeadlineSMTP(smtplib.SMTP):
         # What the conversation was for is settled: a failing goodbye must not change its outcome.
         with suppress(OSError):
             self.docmd("QUIT")
+        self.close()
+
+    def part(self) -> None:
+        """Say QUIT, and close without waiting for the answer."""
+        self.deadline = Deadline(_QUIT_SECONDS)
+        with suppress(OSError):
+            self.putcmd("QUIT")
         self.close()
 
     def send(self, s: ReadableBuffer | str) -> None:

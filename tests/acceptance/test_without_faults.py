@@ -11,11 +11,13 @@ from datetime import timedelta
 from itertools import pairwise
 from uuid import UUID
 
+import psutil
 import pytest
 import requests
 from sqlalchemy import func, update
 from sqlalchemy.orm import Session, sessionmaker
 
+from alertops.channels.kept_sessions import IDLE_SECONDS
 from alertops.models import Heartbeat, Step
 from alertops.services.dispatch import FIRE_STEP, SEND_ATTEMPT, Dispatcher, Message, StepWakeUp
 from alertops.services.keys import StepKey
@@ -64,6 +66,17 @@ def test_unacknowledged_alert_reaches_node_after_node_on_time(alerts: Alerts) ->
     for alert in several:
         assert not any(step.recovery_count for step in alert.steps)
         assert not any(attempt.recovery_count for attempt in alert.attempts)
+
+
+def test_mail_server_is_left_when_there_is_no_more_mail(alerts: Alerts, fleet: Fleet, sink: SmtpSink) -> None:
+    def is_connected() -> bool:
+        pids = [pid for worker in fleet.workers for pid in worker.pids]
+        connections = [c for pid in pids for c in psutil.Process(pid).net_connections()]
+        return any(c.raddr and c.raddr.port == sink.port for c in connections)
+
+    alert = alerts.raise_with(node("a@example.org", 0))
+    alert.await_status("exhausted", within=10)
+    until(lambda: not is_connected(), 3 * IDLE_SECONDS, "leaving the mail server")
 
 
 def test_acknowledge_silences_the_rest(alerts: Alerts) -> None:

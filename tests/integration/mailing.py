@@ -39,12 +39,14 @@ def notification(**changes: Any) -> Notification:
     return replace(usual, **changes)
 
 
-def channel(port: int, **changes: Any) -> Channel:
+def mailer(port: int, **changes: Any) -> Mailer:
     usual: dict[str, Any] = {"host": "127.0.0.1", "port": port, "security": "none"}
     account = {"username": None, "password": None, "mail_from": "alerts@example.org"}
-    return EmailChannel(
-        Mailer(SmtpSettings(**(usual | account | changes))), AnswerLinks("https://alertops.test", [LINK_KEY])
-    )
+    return Mailer(SmtpSettings(**(usual | account | changes)))
+
+
+def channel(port: int, *, over: Mailer | None = None, **changes: Any) -> Channel:
+    return EmailChannel(over or mailer(port, **changes), AnswerLinks("https://alertops.test", [LINK_KEY]))
 
 
 def send(

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 
 from tests.integration.mailing import PLENTY
 
 Answer = bytes | None | Callable[[socket.socket, threading.Event], None]
-POLITE: dict[str, Answer] = {
+# One after the other, and then the last of them each time.
+Answers = Answer | list[Answer]
+POLITE: Mapping[str, Answers] = {
     "GREETING": b"220 raw\r\n",
     "EHLO": b"250 raw\r\n",
     "MAIL": b"250 ok\r\n",
@@ -40,36 +42,53 @@ def drip(connection: socket.socket, stopped: threading.Event) -> None:
 
 
 class RawServer:
-    """Serves one connection after another with an answer for each verb; an answer of None closes."""
+    """Serves each connection with an answer for each verb, in all of them together; None closes it."""
 
-    def __init__(self, answers: dict[str, Answer]) -> None:
+    def __init__(self, answers: Mapping[str, Answers]) -> None:
         self.heard: list[str] = []
-        self._answers = answers
+        self._answers = {
+            verb: [*answer] if isinstance(answer, list) else [answer] for verb, answer in answers.items()
+        }
         self._stopped = threading.Event()
+        self._open: list[socket.socket] = []
+        self._threads: list[threading.Thread] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-        self._thread.start()
+        self._listening = self._start(self._listen)
 
     def stop(self) -> None:
         self._stopped.set()
         # Wakes the server from accept, so that it sees that it is to stop.
         socket.create_connection(("127.0.0.1", self.port)).close()
-        self._thread.join(PLENTY)
+        self._listening.join(PLENTY)
         self._listener.close()
-        assert not self._thread.is_alive()
+        for connection in self._open:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        for thread in (self._listening, *self._threads):
+            thread.join(PLENTY)
+            assert not thread.is_alive()
 
-    def _serve(self) -> None:
+    def _start(self, act: Callable[..., None], *args: socket.socket) -> threading.Thread:
+        thread = threading.Thread(target=act, args=args, daemon=True)
+        thread.start()
+        return thread
+
+    def _listen(self) -> None:
         while not self._stopped.is_set():
             connection, _ = self._listener.accept()
-            # A client that has had enough is what these tests are about.
-            with connection, suppress(ConnectionError):
-                self._converse(connection)
+            self._open.append(connection)
+            self._threads.append(self._start(self._serve, connection))
+
+    def _serve(self, connection: socket.socket) -> None:
+        # A client that has had enough is what these tests are about.
+        with connection, suppress(ConnectionError):
+            self._converse(connection)
 
     def _converse(self, connection: socket.socket) -> None:
         lines = connection.makefile("rb")
         verb = "GREETING"
-        while (answer := self._answers[verb]) is not None:
+        while (answer := self._answer_to(verb)) is not None:
             if callable(answer):
                 answer(connection, self._stopped)
                 return
@@ -82,11 +101,15 @@ class RawServer:
             verb = line.decode().split()[0].upper()
             self.heard.append(verb)
 
+    def _answer_to(self, verb: str) -> Answer:
+        answers = self._answers[verb]
+        return answers.pop(0) if len(answers) > 1 else answers[0]
+
 
 @contextmanager
-def raw_server(**changes: Answer) -> Iterator[tuple[int, list[str]]]:
+def raw_server(**changes: Answers) -> Iterator[tuple[int, list[str]]]:
     """The port of a polite server but for `changes`, and the verbs that it hears."""
-    server = RawServer(POLITE | changes)
+    server = RawServer({**POLITE, **changes})
     try:
         yield server.port, server.heard
     finally:
