@@ -15,13 +15,14 @@ from tests.benchmarks.contenders.contender import Contender, memory_mib
 from tests.benchmarks.contenders.ours import Ours
 from tests.benchmarks.contenders.peers import PEERS
 from tests.benchmarks.figures import Sample, quantiles
+from tests.benchmarks.pace import at_pace
 from tests.benchmarks.sizes import Sizes
 from tests.benchmarks.stage import Room, Stage
-from tests.benchmarks.storm import Worked, all_at_once, work
+from tests.benchmarks.storm import Worked, all_at_once
 
 # What waits is due so far ahead that it does not disturb.
 FAR_SECONDS = 2 * 3600
-LEAD_SECONDS = 4.0
+AHEAD_SECONDS = 4.0
 # A turn takes a minute; that ours take two shows how far they spread.
 ROUNDS = 2
 WARM_UP = 5
@@ -36,6 +37,9 @@ def turns(stage: Stage, sizes: Sizes) -> Iterator[Sequence[Turn]]:
             room = rooms.enter_context(stage.room(f"{kind.__name__.lower()}_{pending}"))
             contender = kind(room)
             contender.prepare()
+            # A broker that our workers do not know is one that was emptied: they would fill it again.
+            contender.start()
+            contender.stop()
             return contender, list(_fill(contender, room, pending))
 
         taken: list[Turn] = []
@@ -91,7 +95,7 @@ def _ours(ours: Ours, sizes: Sizes, pending: int, costs: Sequence[Sample]) -> It
         all_at_once(ours, ours.room.stage.sink, WARM_UP)
         yield _memory(ours, pending)
         for rate in sizes.rates:
-            worked = _at_rate(ours, rate, sizes.rate_seconds)
+            worked = at_pace(ours, ours.room.stage.sink, rate, sizes.rate_seconds, AHEAD_SECONDS)
             case = case_of(pending, rate)
             yield from late(ours.name, "due to fired", _fired_late_ms(ours, worked), case)
             yield from late(ours.name, "due to sent", worked.late_ms, case)
@@ -105,7 +109,7 @@ def _peer(peer: Contender, sizes: Sizes, pending: int, costs: Sequence[Sample]) 
     try:
         all_at_once(peer, peer.room.stage.sink, WARM_UP)
         yield _memory(peer, pending)
-        worked = _at_rate(peer, sizes.peers_rate, sizes.rate_seconds)
+        worked = at_pace(peer, peer.room.stage.sink, sizes.peers_rate, sizes.rate_seconds, AHEAD_SECONDS)
         case = case_of(pending, sizes.peers_rate)
         yield from late(peer.name, "due to sent", worked.late_ms, case)
         yield Sample(peer.name, "mails that did not come", worked.missing, "mails", case)
@@ -135,11 +139,6 @@ def _storm(room: Room, sizes: Sizes) -> Iterator[Sample]:
 def _memory(contender: Contender, pending: int) -> Sample:
     pids = contender.pids
     return Sample(contender.name, "memory of a worker", memory_mib(pids) / len(pids), "MiB", case_of(pending))
-
-
-def _at_rate(contender: Contender, rate: int, seconds: float) -> Worked:
-    offsets = [number / rate for number in range(round(rate * seconds))]
-    return work(contender, contender.room.stage.sink, offsets, LEAD_SECONDS)
 
 
 def _fired_late_ms(ours: Ours, worked: Worked) -> list[float]:

@@ -45,6 +45,14 @@ class Worked:
     def missing(self) -> int:
         return len(self.due) - len(self.arrived)
 
+    def take(self, sink: MailSink) -> None:
+        """Note which mails have come."""
+        arrivals = sink.take()
+        self.mails = len(arrivals)
+        for arrival in arrivals:
+            if arrival.job in self.due:
+                self.arrived.setdefault(arrival.job, arrival.at)
+
 
 class ScheduledTooLateError(Exception):
     """Some were due before all had been scheduled: what was measured was the scheduling."""
@@ -100,11 +108,7 @@ def _try_to_work(
     for name, found in pids_of_servers(contender.room.stage).items():
         spent = (now - servers[name].get(pid, 0.0) for pid, now in cpu_by_pid(found).items())
         worked.servers_seconds[name] = sum(spent)
-    arrivals = sink.take()
-    worked.mails = len(arrivals)
-    for arrival in arrivals:
-        if arrival.job in worked.due:
-            worked.arrived.setdefault(arrival.job, arrival.at)
+    worked.take(sink)
     if late:
         raise ScheduledTooLateError(f"{len(due)} jobs were not scheduled in {lead:g} s")
     return worked

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import cached_property
 from uuid import UUID, uuid4
 
 from celery import Celery
@@ -92,8 +93,7 @@ class Ours:
 
     def schedule(self, due: Sequence[float]) -> list[str]:
         jobs: list[str] = []
-        app = Celery(broker=self.room.addresses.broker_url, set_as_current=False)
-        dispatcher = Dispatcher(ConfirmingPublisher(app, 10.0))
+        dispatcher = self._dispatcher
         with self.sessions() as sessions, sessions() as session:
             for page in pages(due, PAGE):
                 wake_ups = self._open(session, [datetime.fromtimestamp(at, UTC) for at in page])
@@ -110,6 +110,11 @@ class Ours:
         )
         with self.sessions() as sessions, sessions() as session:
             return {str(id_): float(at) for id_, at in session.execute(query, {"ids": list(jobs)})}
+
+    @cached_property
+    def _dispatcher(self) -> Dispatcher:
+        app = Celery(broker=self.room.addresses.broker_url, set_as_current=False)
+        return Dispatcher(ConfirmingPublisher(app, 10.0))
 
     @contextmanager
     def sessions(self) -> Iterator[sessionmaker[Session]]:
