@@ -5,6 +5,7 @@ from __future__ import annotations
 import structlog
 
 from alertops.errors import BrokerUnavailableError
+from alertops.garbage import look_for_garbage_less_often
 from alertops.logs import configure_logging
 from alertops.tracing import start_tracing
 from alertops.tracing.publisher import telling
@@ -25,3 +26,4 @@ try:
 except BrokerUnavailableError as error:
     log.warning("broker_unavailable", error=str(error), next="alerts are accepted; recovery dispatches them")
 app = create_app(settings, telling(publisher), QueueDepths(celery_app))
+look_for_garbage_less_often()

@@ -7,6 +7,7 @@ from typing import Any
 from celery.signals import setup_logging, worker_init, worker_ready
 
 from alertops.config import load_settings
+from alertops.garbage import look_for_garbage_less_often
 from alertops.logs import configure_logging
 from alertops.threads import take_turns_quickly
 from alertops.tracing import start_tracing
@@ -28,6 +29,11 @@ def trace(**_: Any) -> None:
 @worker_init.connect
 def share_the_interpreter(**_: Any) -> None:
     take_turns_quickly()
+
+
+@worker_ready.connect
+def spare_the_interpreter(**_: Any) -> None:
+    look_for_garbage_less_often()
 
 
 @worker_ready.connect

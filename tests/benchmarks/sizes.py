@@ -31,7 +31,7 @@ class Sizes:
 WHOLE = Sizes(
     rounds=3,
     seconds=5,
-    backlog=500,
+    backlog=2_000,
     storm=5000,
     storm_rounds=1,
     rates=(10, 50, 100),
