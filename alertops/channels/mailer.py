@@ -29,7 +29,7 @@ MAX_DETAIL = 500
 # Refusals for want of a login or of TLS (RFC 4954): about the settings, not about the mailbox.
 _REPAIRABLE = frozenset({530, 534, 535, 538})
 
-# A session that was kept answers at once, or is gone; then there must be time for a new one.
+# A session that was kept answers at once, or is gone; half of the time, at least, is left for a new one.
 _KEPT_ANSWERS_SECONDS = 1.0
 
 
@@ -89,8 +89,9 @@ class Mailer:
     def open(self, message: EmailMessage, *, within_seconds: float) -> Iterator[Delivery]:
         """Have sender and recipient accepted, in a kept session or a new one; every failure is NOT_SENT."""
         wording = _Wording(self._settings.secrets)
+        data = data_of(bytes(message))
         smtp = self._begin(str(message["From"]), Deadline(within_seconds), wording)
-        delivery = _MailDelivery(smtp, data_of(bytes(message)), wording)
+        delivery = _MailDelivery(smtp, data, wording)
         try:
             self._ask(smtp, "RCPT", f"TO:<{message['To']}>", wording)
             yield delivery
@@ -109,7 +110,7 @@ class Mailer:
         command = f"FROM:<{sender}>"
         kept = self._kept.take()
         if kept is not None:
-            kept.deadline = deadline.within(_KEPT_ANSWERS_SECONDS)
+            kept.deadline = deadline.within(min(_KEPT_ANSWERS_SECONDS, deadline.left() / 2))
             if _accepts(kept, "MAIL", command):
                 kept.deadline = deadline
                 return kept

@@ -18,7 +18,7 @@ from tests.benchmarks.sizes import Sizes
 from tests.benchmarks.stage import Stage
 from tests.benchmarks.storm import all_at_once
 
-LOOKS = 20
+LOOKS = 10
 
 
 @contextmanager

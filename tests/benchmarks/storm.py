@@ -82,7 +82,7 @@ def all_at_once(
 ) -> Worked:
     """So many jobs, spread over one second."""
     offsets = [number / count for number in range(count)]
-    return work(contender, sink, offsets, 2 + count / 250, when_it_begins)
+    return work(contender, sink, offsets, 2 + count / 1000, when_it_begins)
 
 
 def _try_to_work(

@@ -84,6 +84,14 @@ def test_a_session_that_does_not_go_on_costs_no_mail(answer: Answer, then: list[
         assert sorted(heard) == sorted([*NEW, "MAIL", *then])
 
 
+def test_a_silent_session_leaves_half_of_the_time_for_a_new_one() -> None:
+    with raw_server(MAIL=[OK, silence, OK]) as (port, heard):
+        over = channel(port)
+        send(over)
+        assert send(over, opening=1.0).detail == "250 taken"
+        assert heard.count("EHLO") == 2
+
+
 def test_a_server_that_is_gone_is_told_as_such() -> None:
     with raw_server() as (port, _):
         over = channel(port)
