@@ -34,7 +34,7 @@ class Pooler:
     """Up inside; `url` is the database through it. It has `pool_size` connections to the server at most."""
 
     def __init__(self, database_url: str, *, pool_size: int) -> None:
-        self._url, self._port = make_url(database_url), ports.choose(set())
+        self._url, self._port = make_url(database_url), ports.choose()
         self._pool_size = pool_size
         self._account = unprivileged()
 

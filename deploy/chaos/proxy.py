@@ -132,7 +132,7 @@ class Link:
         return [wire.server.get_extra_info("sockname")[1] for wire in list(self._wires)]
 
     async def _listen(self) -> None:
-        server = await asyncio.start_server(self._connected, ports.ADDRESS, ports.choose(set()))
+        server = await asyncio.start_server(self._connected, ports.ADDRESS, ports.choose())
         self.port = server.sockets[0].getsockname()[1]
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

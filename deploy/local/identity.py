@@ -54,5 +54,5 @@ class Identity:
         kept = {name: port for name, port in self.ports.items() if ports.is_free(port)}
         for name in names:
             if name not in kept:
-                kept[name] = ports.choose(set(kept.values()))
+                kept[name] = ports.choose()
         return replace(self, ports=kept)

@@ -2,12 +2,16 @@
 
 import random
 import socket
+import threading
 
 ADDRESS = "127.0.0.1"
 # Below the ports that systems give to outgoing connections (from 32768, or 49152, up). With a port of
 # that range, a client that keeps trying while the server is down may be given the very port as its own,
 # is then connected to itself, and the server cannot come back.
 CHOICE = range(20000, 30000)
+
+_chosen: set[int] = set()
+_choosing = threading.Lock()
 
 
 def is_free(port: int) -> bool:
@@ -29,7 +33,13 @@ def is_accepting(port: int) -> bool:
         return client.connect_ex((ADDRESS, port)) == 0
 
 
-def choose(taken: set[int]) -> int:
-    """A port that is free now, chosen at random so that two checkouts hardly ever choose the same."""
-    candidates = random.sample(CHOICE, len(CHOICE))
-    return next(port for port in candidates if port not in taken and is_free(port))
+def choose() -> int:
+    """A port that is free now, chosen at random so that two processes hardly ever choose the same.
+
+    One process never does: a server that was given a port listens there seconds later.
+    """
+    with _choosing:
+        candidates = random.sample(CHOICE, len(CHOICE))
+        port = next(port for port in candidates if port not in _chosen and is_free(port))
+        _chosen.add(port)
+    return port

@@ -74,11 +74,7 @@ class Deployment:
 
     def __post_init__(self) -> None:
         make_secrets(self.folder / "secrets", "localhost")
-        chosen: set[int] = set()
-        self._ports = {}
-        for port in LISTENING:
-            self._ports[port] = str(ports.choose(chosen))
-            chosen.add(int(self._ports[port]))
+        self._ports = {port: str(ports.choose()) for port in LISTENING}
 
     @property
     def api_url(self) -> str:

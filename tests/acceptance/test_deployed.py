@@ -33,7 +33,7 @@ def empty(stack: PrivateStack) -> Iterator[Addresses]:
     name = f"deployed_{uuid4().hex[:8]}"
     server = stack.addresses.database_url
     broker = stack.rabbitmq.create_vhost(name)
-    lost = urlsplit(broker)._replace(netloc=f"nobody:nothing@{ports.ADDRESS}:{ports.choose(set())}").geturl()
+    lost = urlsplit(broker)._replace(netloc=f"nobody:nothing@{ports.ADDRESS}:{ports.choose()}").geturl()
     yield Addresses(create_database(server, name), f"{lost};{broker}")
     stack.rabbitmq.delete_vhost(name)
     drop_database(server, name)

@@ -61,7 +61,7 @@ BENCHMARK = Benchmark("ingest", "Alerts that come in over HTTP", turns)
 def _floor_server(room: Room) -> Service:
     room.execute(TABLE)
     declare(room.addresses.broker_url, QUEUE)
-    port = ports.choose(set())
+    port = ports.choose()
     environment = {
         "PYTHONPATH": str(CHECKOUT),
         "PEER_DATABASE_URL": room.dsn,

@@ -81,8 +81,8 @@ def proxy(upstream: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
     folder = tmp_path_factory.mktemp("nginx")
     folder.chmod(0o755)  # nginx gives its workers an account of their own
     make_secrets(folder / "secrets", "localhost")
-    http = ports.choose(set())
-    there = Proxy(http, ports.choose({http}))
+    http = ports.choose()
+    there = Proxy(http, ports.choose())
     said = Template(TEMPLATE.read_text()).safe_substitute(
         ALERTOPS_DOMAIN="localhost",
         ALERTOPS_UPSTREAM=f"127.0.0.1:{upstream}",

@@ -45,7 +45,7 @@ def alertmanager(configuration: dict[str, Any], folder: Path) -> Iterator[Alertm
     """Run it with this configuration, but for the waiting."""
     binaries.ensure_installed([binaries.MONITOR], report=print)
     configuration = {**configuration, "route": {**configuration["route"], **AT_ONCE}}
-    file, port = folder / "alertmanager.yml", ports.choose(set())
+    file, port = folder / "alertmanager.yml", ports.choose()
     file.write_text(yaml.safe_dump(configuration))
     command = [
         str(binaries.alertmanager()),

@@ -74,7 +74,7 @@ def test_batches_on_one_line_follow_each_other(app: Celery, publisher: Confirmin
 
 def test_a_node_that_is_away_costs_the_first_message_a_moment_and_the_others_nothing(app: Celery) -> None:
     """Whoever is asked first refuses, as a node does whose machine is up and whose broker is not."""
-    away = f"amqp://nobody:nothing@{ports.ADDRESS}:{ports.choose(set())}/"
+    away = f"amqp://nobody:nothing@{ports.ADDRESS}:{ports.choose()}/"
     both = Celery(broker=f"{away};{app.conf.broker_write_url}", set_as_current=False)
     for number in range(3):
         # Each begins anew, as a process does after a fault.
@@ -88,7 +88,7 @@ def test_a_node_that_is_away_costs_the_first_message_a_moment_and_the_others_not
 
 def test_each_question_is_asked_of_a_node_that_is_there(app: Celery, publisher: ConfirmingPublisher) -> None:
     publisher.publish([wake_up(1)])
-    away = f"amqp://nobody:nothing@{ports.ADDRESS}:{ports.choose(set())}/"
+    away = f"amqp://nobody:nothing@{ports.ADDRESS}:{ports.choose()}/"
     both = Celery(broker=f"{away};{app.conf.broker_write_url}", set_as_current=False)
     assert QueueDepths(both).ready()[FIRE] == 1
     marker = MarkerQueue(both)
