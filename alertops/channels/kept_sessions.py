@@ -24,9 +24,8 @@ class _Idle(NamedTuple):
     smtp: DeadlineSMTP
     since: float
 
-    @property
-    def is_stale(self) -> bool:
-        return time.monotonic() - self.since > IDLE_SECONDS
+    def is_stale(self, now: float) -> bool:
+        return now - self.since > IDLE_SECONDS
 
 
 class KeptSessions:
@@ -41,7 +40,7 @@ class KeptSessions:
         """The one that was used last, if there is one: the server is least likely to have ended it."""
         with self._lock:
             last = self._idle.pop() if self._idle else None
-        if last is None or not last.is_stale:
+        if last is None or not last.is_stale(time.monotonic()):
             return last and last.smtp
         last.smtp.part()
         # Whatever was kept before it is as stale.
@@ -59,7 +58,8 @@ class KeptSessions:
     def close_idle(self) -> None:
         """Those for which there was no next mail. Waits for nobody."""
         with self._lock:
-            stale = [idle for idle in self._idle if idle.is_stale]
-            self._idle = self._idle[len(stale) :]
+            now = time.monotonic()
+            stale = [idle for idle in self._idle if idle.is_stale(now)]
+            self._idle = [idle for idle in self._idle if not idle.is_stale(now)]
         for idle in stale:
             idle.smtp.part()

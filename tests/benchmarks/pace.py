@@ -10,14 +10,10 @@ import time
 
 from tests.benchmarks.contenders.contender import Contender
 from tests.benchmarks.sink import MailSink
-from tests.benchmarks.storm import SETTLING_SECONDS, Worked
+from tests.benchmarks.storm import SETTLING_SECONDS, ScheduledTooLateError, Worked
 
 # What is due within such a slice is scheduled together.
 SLICE_SECONDS = 0.1
-
-
-class ScheduledTooLateError(Exception):
-    """A job was due before it was scheduled: what was measured was the scheduling."""
 
 
 def at_pace(contender: Contender, sink: MailSink, rate: int, seconds: float, ahead: float) -> Worked:
